@@ -1,0 +1,1 @@
+"""What happened: the event, its encodings, its shard, and the way into the log."""
