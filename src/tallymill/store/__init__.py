@@ -1,0 +1,1 @@
+"""The SQL adapters of all ports. What differs between databases stays in sqlite.py."""

@@ -1,0 +1,128 @@
+"""The database as the adapters see it: write a unit, read a snapshot, open a lane.
+
+Who calls: the adapters of this folder. What is here holds for every database; what
+differs stays in `sqlite.py`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from tallymill.kernel.errors import Unavailable
+from tallymill.store.migrate import migrate
+from tallymill.store.sqlite import (
+    FolderLock,
+    SqliteTransactions,
+    reading_engine,
+    unavailable,
+)
+from tallymill.store.writer import Handler, Item, Lane, Outcome, Writer
+
+T = TypeVar("T")
+Unit = Callable[[Connection], T]
+
+READERS = 3
+#: What may wait for the disk before senders are told to come back later.
+WAITING_BYTES_MAX = 48 * 1024 * 1024
+
+
+class Database:
+    """One SQLite file, its folder's lock, its writer thread and its readers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FolderLock(path.parent)
+        self._transactions: SqliteTransactions | None = None
+        self._writer: Writer | None = None
+        self._reading: Engine | None = None
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tallymill-read")
+        self._units: Lane[Unit[Any], Any] | None = None
+
+    async def start(self) -> None:
+        """Lock the folder, bring the tables up to date, start the writer.
+
+        Raises:
+            Conflict: Another process runs on this folder.
+            Unavailable: The file cannot be opened or written.
+        """
+        self._lock.acquire()
+        try:
+            self._transactions = await asyncio.to_thread(self._open)
+        except DBAPIError as exc:
+            self._lock.release()
+            raise unavailable(exc) from exc
+        self._writer = Writer(self._transactions, waiting_bytes_max=WAITING_BYTES_MAX)
+        self._reading = reading_engine(self._path, READERS)
+        self._writer.start()
+        self._units = self.lane(_run_units)
+
+    async def stop(self) -> None:
+        """Write what waits, close every connection, give the lock back."""
+        if self._writer:
+            await self._writer.close()
+            self._writer = None
+        await asyncio.to_thread(self._readers.shutdown)
+        if self._reading:
+            self._reading.dispose()
+            self._reading = None
+        if self._transactions:
+            self._transactions.close()
+            self._transactions = None
+        self._lock.release()
+
+    async def write(self, unit: Unit[T]) -> T:
+        """Run a unit atomically; when this returns, its effects are durable.
+
+        Raises:
+            Unavailable: It could not be written; nothing of it was stored.
+        """
+        if self._units is None:
+            raise Unavailable("The database is not open.")
+        outcome: T = await self._units.submit(unit)
+        return outcome
+
+    async def read(self, question: Unit[T]) -> T:
+        """Run a question in one snapshot, beside the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._ask, question)
+
+    def lane(
+        self,
+        handler: Handler[Item, Outcome],
+        committed: Callable[[Sequence[Outcome]], None] | None = None,
+    ) -> Lane[Item, Outcome]:
+        """Return a lane: all items that wait go to one call of the handler.
+
+        Args:
+            handler: Called in the writer thread, inside a transaction; returns an
+                outcome for each item, in order. If it raises for several items, it is
+                called again for each alone, and only the culprit's caller is told.
+            committed: Called in the event loop with the outcomes, in order, once they
+                are durable and before any caller is answered.
+        """
+        if self._writer is None:
+            raise Unavailable("The database is not open.")
+        return self._writer.lane(handler, committed)
+
+    def _open(self) -> SqliteTransactions:
+        transactions = SqliteTransactions(self._path)
+        migrate(transactions.connection)
+        return transactions
+
+    def _ask(self, question: Unit[T]) -> T:
+        if self._reading is None:
+            raise Unavailable("The database is not open.")
+        try:
+            with self._reading.connect() as connection, connection.begin():
+                return question(connection)
+        except DBAPIError as exc:
+            raise Unavailable(f"The database cannot be read: {exc.orig}.") from exc
+
+
+def _run_units(connection: Connection, units: Sequence[Unit[Any]]) -> Sequence[Any]:
+    return [unit(connection) for unit in units]

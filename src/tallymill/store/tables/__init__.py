@@ -1,0 +1,1 @@
+"""Tables, a file for each room, on one MetaData. Times are INTEGER microseconds, UTC."""

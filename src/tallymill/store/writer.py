@@ -1,0 +1,203 @@
+"""The one thread that writes: group commit for everything that changes the database.
+
+Whatever waits is written in one transaction with one sync, then answered together.
+A lone request waits for nobody. Items of one lane are handed to its handler together,
+in the order in which they came; between lanes no order is kept.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from tallymill.kernel.errors import Overloaded, TallymillError, Unavailable
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+Handler = Callable[[Connection, Sequence[Item]], Sequence[Outcome]]
+
+#: One transaction holds at most this much, so that nobody waits for long.
+GROUP_BYTES = 8 * 1024 * 1024
+GROUP_ITEMS = 10_000
+
+
+class Transactions(Protocol):
+    """What a database must offer to the writer thread; used by that thread alone."""
+
+    def group(self, work: Callable[[Connection], None]) -> None:
+        """Run `work` in one transaction and make it durable; roll back if it raises.
+
+        Raises:
+            Unavailable: It cannot be written now (disk full, I/O error).
+        """
+        ...
+
+    def tend(self, written_bytes: int, *, idle: bool) -> None:
+        """Do the housekeeping that is due after a commit (checkpoints)."""
+        ...
+
+
+@dataclass(slots=True)
+class _Work:
+    lane: "Lane[Any, Any]"
+    item: Any
+    size_bytes: int
+    future: "asyncio.Future[Any]"
+    outcome: Any = None
+    error: BaseException | None = None
+
+
+class Lane(Generic[Item, Outcome]):
+    """A way into the writer whose waiting items are handled together."""
+
+    def __init__(
+        self,
+        writer: "Writer",
+        handler: Handler[Item, Outcome],
+        committed: Callable[[Sequence[Outcome]], None] | None,
+    ) -> None:
+        self._writer = writer
+        self.handler = handler
+        self.committed = committed
+
+    def submit(self, item: Item, size_bytes: int = 0) -> "asyncio.Future[Outcome]":
+        """Hand an item over; the future is done once it is durable.
+
+        Args:
+            item: Passed to the handler as it is.
+            size_bytes: What it weighs against the bound on waiting bytes.
+
+        Raises:
+            Overloaded: Too many bytes wait for the disk already; nothing was taken.
+        """
+        return self._writer.submit(self, item, size_bytes)
+
+
+class Writer:
+    """Owns the writing thread; made and used from one event loop."""
+
+    def __init__(self, transactions: Transactions, *, waiting_bytes_max: int) -> None:
+        self._transactions = transactions
+        self._waiting_bytes_max = waiting_bytes_max
+        self._waiting: deque[_Work] = deque()
+        self._waiting_bytes = 0
+        self._wake = threading.Condition()
+        self._closing = False
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="tallymill-writer")
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Write what waits, then end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    def lane(
+        self,
+        handler: Handler[Item, Outcome],
+        committed: Callable[[Sequence[Outcome]], None] | None = None,
+    ) -> Lane[Item, Outcome]:
+        """Return a lane; `committed` is called in the loop, in order, before answers."""
+        return Lane(self, handler, committed)
+
+    def submit(
+        self, lane: Lane[Item, Outcome], item: Item, size_bytes: int
+    ) -> "asyncio.Future[Outcome]":
+        """See `Lane.submit`."""
+        if self._waiting_bytes and (
+            self._waiting_bytes + size_bytes > self._waiting_bytes_max
+        ):
+            raise Overloaded("The disk cannot keep up; try again.", retry_after_s=1.0)
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        with self._wake:
+            if self._closing:
+                raise Unavailable("The server is shutting down.")
+            self._waiting.append(_Work(lane, item, size_bytes, future))
+            self._waiting_bytes += size_bytes
+            self._wake.notify()
+        return future
+
+    def _run(self) -> None:
+        while group := self._take():
+            self._write(group)
+            self._loop.call_soon_threadsafe(self._answer, group)
+            size = sum(work.size_bytes for work in group)
+            self._transactions.tend(size, idle=not self._waiting)
+
+    def _take(self) -> list[_Work]:
+        """Wait for work and take what one transaction may hold; empty at the end."""
+        with self._wake:
+            while not self._waiting and not self._closing:
+                self._wake.wait()
+            group: list[_Work] = []
+            size_bytes = 0
+            while self._waiting and len(group) < GROUP_ITEMS:
+                if group and size_bytes + self._waiting[0].size_bytes > GROUP_BYTES:
+                    break
+                group.append(self._waiting.popleft())
+                size_bytes += group[-1].size_bytes
+            return group
+
+    def _write(self, group: list[_Work]) -> None:
+        by_lane: dict[int, list[_Work]] = {}
+        for work in group:
+            by_lane.setdefault(id(work.lane), []).append(work)
+
+        def handle_all(connection: Connection) -> None:
+            for works in by_lane.values():
+                _handle(connection, works)
+
+        try:
+            self._transactions.group(handle_all)
+        except TallymillError as error:
+            _fail(group, error)
+        except Exception as error:  # noqa: BLE001 - the loop's top: told to every caller
+            _fail(group, error)
+
+    def _answer(self, group: list[_Work]) -> None:
+        """Tell the lanes, then every caller, in the event loop."""
+        self._waiting_bytes -= sum(work.size_bytes for work in group)
+        told: dict[int, tuple[Lane[Any, Any], list[Any]]] = {}
+        for work in group:
+            if work.error is None and work.lane.committed:
+                told.setdefault(id(work.lane), (work.lane, []))[1].append(work.outcome)
+        for lane, outcomes in told.values():
+            if lane.committed:
+                lane.committed(outcomes)
+        for work in group:
+            if work.future.done():
+                continue
+            if work.error is None:
+                work.future.set_result(work.outcome)
+            else:
+                work.future.set_exception(work.error)
+
+
+def _handle(connection: Connection, works: list[_Work]) -> None:
+    """Run one lane's handler over its items; if that fails, over each item alone."""
+    try:
+        with connection.begin_nested():
+            outcomes = works[0].lane.handler(connection, [w.item for w in works])
+    except Exception as error:  # noqa: BLE001 - the caller of each item is told
+        if len(works) > 1:
+            for work in works:
+                _handle(connection, [work])
+        else:
+            works[0].error = error
+        return
+    for work, outcome in zip(works, outcomes, strict=True):
+        work.outcome = outcome
+
+
+def _fail(group: list[_Work], error: BaseException) -> None:
+    for work in group:
+        work.error = work.error or error
