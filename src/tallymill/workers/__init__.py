@@ -1,0 +1,1 @@
+"""Who does the adding: shards, their pools of workers, and the fold."""
