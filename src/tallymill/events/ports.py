@@ -1,6 +1,6 @@
 """The log as the rooms see it: append durably, read by position, page for people."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -85,14 +85,21 @@ class EventLog(Protocol):
         ...
 
     async def read(
-        self, shard: ShardId, first: int, *, stream: str | None, events_max: int
+        self,
+        shard: ShardId,
+        first: int,
+        *,
+        only: str | None,
+        decode: Collection[str],
+        events_max: int,
     ) -> Sequence[Run]:
         """Return runs of a shard in order, beginning at offset `first`.
 
         Args:
             shard: Whose log.
             first: Offset of the first event wanted.
-            stream: Only this stream's events; the runs then have holes between them.
+            only: Only this stream's runs, with holes between them; None for all.
+            decode: Streams whose events are wanted; the runs of others bring None.
             events_max: About how many events at most, >= 1; at least one run comes
                 when there is one, cut so that it begins at or after `first`.
         """

@@ -24,7 +24,7 @@ block = Table(
     Column("accepted_at", Integer, nullable=False),
     Column("payload", LargeBinary, nullable=False),
     Index("block_shard_first", "shard", "first", unique=True),
-    Index("block_stream", "stream", "shard", "first"),
+    Index("block_stream", "stream"),  # and by id, as SQLite and the pages want it
 )
 
 #: The ids given by senders; an event whose id is here is not stored again.
