@@ -1,0 +1,1 @@
+"""Sending answers out: an outbox, and the courier that empties it."""

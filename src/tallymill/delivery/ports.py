@@ -1,0 +1,97 @@
+"""What the courier needs: an outbox (in `store/outbox.py`) and a poster (`outbound/`)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from tallymill.delivery.model import Attempt, Consignment, Delivery, Reply
+from tallymill.delivery.policy import Verdict
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be sent now, and when to look again."""
+
+    consignments: tuple[Consignment, ...]
+    next_try_at: datetime | None  #: of those left; None when none waits
+
+
+class Outbox(Protocol):
+    """Durable deliveries. They are put in by the transaction that finishes a run."""
+
+    async def claim(
+        self,
+        holder: str,
+        *,
+        now: datetime,
+        lease_until: datetime,
+        room: Mapping[str, int],
+        room_elsewhere: int,
+    ) -> Claim:
+        """Hand over deliveries whose time has come, oldest first by destination.
+
+        Each goes to one holder until `lease_until`; then it is handed out again (its
+        attempt may have happened: delivery is at least once, with the same key). Each
+        hand-over raises the fence by one.
+
+        Args:
+            holder: The caller.
+            now: Aware, UTC.
+            lease_until: When others may take over; later than any attempt can last.
+            room: How many more each destination may get; 0 leaves it out.
+            room_elsewhere: The same for destinations that `room` does not name.
+        """
+        ...
+
+    async def record(
+        self, run_id: str, fence: int, attempt: Attempt, verdict: Verdict
+    ) -> bool:
+        """Store an attempt and what follows from it, in one transaction.
+
+        Returns:
+            False, and nothing is stored, if another holder has it by now.
+        """
+        ...
+
+    async def release(self, holder: str) -> int:
+        """Make due at once whatever other holders have; for the only process there is.
+
+        Returns:
+            How many there were.
+        """
+        ...
+
+    async def resend(self, run_id: str, now: datetime) -> bool:
+        """Make an undelivered (or delivered) one due now, with its retries anew.
+
+        Returns:
+            False if the run has no delivery.
+        """
+        ...
+
+    async def history(
+        self, run_ids: Sequence[str]
+    ) -> dict[str, tuple[Delivery, tuple[Attempt, ...]]]:
+        """Return deliveries with their attempts, oldest attempt first, by run."""
+        ...
+
+
+class Poster(Protocol):
+    """Sends one request."""
+
+    async def post(
+        self, url: str, *, body: bytes, headers: Mapping[str, str], timeout_s: float
+    ) -> Reply:
+        """POST a body; redirects are not followed.
+
+        Args:
+            url: http or https.
+            body: Sent as it is.
+            headers: In addition to the client's own.
+            timeout_s: For the whole of it: connecting, sending, reading the reply.
+
+        Raises:
+            Unavailable: No reply came; the sentence says why.
+        """
+        ...

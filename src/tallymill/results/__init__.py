@@ -1,0 +1,1 @@
+"""Taking answers in: the receiver behind `/result`."""
