@@ -3,6 +3,8 @@
 from sqlalchemy import Connection
 
 import tallymill.store.tables.events
+import tallymill.store.tables.jobs
+import tallymill.store.tables.results
 import tallymill.store.tables.workers  # noqa: F401 - tables register themselves
 from tallymill.store.tables.metadata import metadata
 
