@@ -36,8 +36,14 @@ class Ledger(Protocol):
         """
         ...
 
-    async def partials(self, shard: ShardId, reader: str) -> Sequence[Partial]:
-        """Return what a reader has committed for a shard."""
+    async def load(
+        self, shard: ShardId, reader: str
+    ) -> tuple[Position, Sequence[Partial]]:
+        """Return a reader's position and partial states, as of one moment.
+
+        Raises:
+            Corrupt: The reader has no position; `open` was not called.
+        """
         ...
 
     async def commit(self, commit: FoldCommit) -> bool:

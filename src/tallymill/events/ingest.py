@@ -1,0 +1,122 @@
+"""The way in: places a request's events on shards and has the log store them.
+
+Says no, before a body is read, when more is waiting to be folded than may wait.
+"""
+
+import math
+import secrets
+from collections.abc import Sequence
+from typing import Protocol
+
+from tallymill.events.model import Event, ShardId
+from tallymill.events.ports import Append, EventLog, Receipt
+from tallymill.events.rate import Rate
+from tallymill.events.sharding import split
+from tallymill.kernel.clock import Clock
+from tallymill.kernel.errors import Overloaded
+
+RETRY_MOST_S = 60.0
+#: A sender that was refused is called back when the backlog is at this part.
+RESUME_AT = 0.8
+
+
+class Backlog(Protocol):
+    """What is accepted and not yet folded."""
+
+    def pending(self) -> int:
+        """Return how many events wait."""
+        ...
+
+    def folded_per_s(self) -> float:
+        """Return how fast they are folded; 0 if that is not known."""
+        ...
+
+
+class Ingest:
+    """Takes events in, durably."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        clock: Clock,
+        backlog: Backlog,
+        *,
+        shards: int,
+        backlog_max: int,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._backlog = backlog
+        self._shards = shards
+        self._backlog_max = backlog_max
+        self._turn = 0
+        self._rate = Rate()
+
+    def admit(self) -> None:
+        """Do nothing, or refuse, by how much is waiting.
+
+        Raises:
+            Overloaded: More than `backlog_max` accepted events are not folded yet.
+        """
+        waiting = self._backlog.pending()
+        if waiting > self._backlog_max:
+            raise Overloaded(
+                f"{waiting} accepted events wait to be processed, more than the"
+                f" {self._backlog_max} of backlog_max; try again later.",
+                retry_after_s=retry_after_s(
+                    waiting, self._backlog_max, self._backlog.folded_per_s()
+                ),
+            )
+
+    async def accept(
+        self,
+        events: Sequence[Event],
+        *,
+        stream: str,
+        size_bytes: int,
+        single_shard: bool = False,
+        key: str | None = None,
+        note: bytes = b"",
+    ) -> Receipt:
+        """Store the events of one request; when this returns they are durable.
+
+        Args:
+            events: In order; none is fine.
+            stream: A checked name.
+            size_bytes: What they weigh together, roughly.
+            single_shard: Put all on one shard, picked at random.
+            key: The request's Idempotency-Key.
+            note: Kept with the key, and given back when it comes again.
+
+        Raises:
+            Overloaded: The disk cannot keep up; nothing was stored.
+            Unavailable: It cannot be written now; nothing was stored.
+        """
+        single = ShardId(secrets.randbelow(self._shards)) if single_shard else None
+        shares = split(events, self._shards, single=single, turn=self._turn)
+        self._turn = (self._turn + 1) % self._shards
+        receipt = await self._log.append(
+            Append(
+                stream=stream,
+                shares=shares,
+                size_bytes=size_bytes,
+                has_ids=any(event.id is not None for event in events),
+                key=key,
+                note=note,
+            )
+        )
+        if not receipt.replayed:
+            self._rate.add(self._clock.monotonic_s(), receipt.accepted)
+        return receipt
+
+    def rate(self) -> int:
+        """Return how many events were accepted in the last second."""
+        return self._rate.last_second(self._clock.monotonic_s())
+
+
+def retry_after_s(waiting: int, most: int, folded_per_s: float) -> float:
+    """Return the seconds until the backlog is likely to have room, 1 to 60."""
+    if folded_per_s <= 0:
+        return 5.0
+    seconds = math.ceil((waiting - RESUME_AT * most) / folded_per_s)
+    return float(min(max(1, seconds), RETRY_MOST_S))

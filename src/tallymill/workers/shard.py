@@ -1,0 +1,203 @@
+"""One shard's fold: takes what waits, adds it up, commits in order.
+
+Up to a pool of workers have a batch each between taking it and its commit; a batch
+builds on the totals of the one before, so when a commit fails all that follow are
+dropped, and the shard begins again from what the ledger holds.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from tallymill.events.ports import EventLog, Run
+from tallymill.kernel.backoff import Backoff
+from tallymill.kernel.clock import Clock
+from tallymill.kernel.errors import TallymillError
+from tallymill.kernel.service import cancel_and_wait
+from tallymill.statistics.ports import LIVE
+from tallymill.workers.fold import Streams, Total, fold, restore
+from tallymill.workers.model import FoldCommit, Position, Worker
+from tallymill.workers.pool import Pool, batch_length
+from tallymill.workers.ports import Ledger
+from tallymill.workers.queue import RunQueue
+
+#: A batch is folded in the event loop, so it has to be short: 2 ms at most.
+BATCH_EVENTS_MAX = 5_000
+#: Held in memory a shard; 300 bytes each. What is beyond is read from the log.
+QUEUE_EVENTS_MAX = 20_000
+READ_EVENTS_MAX = 20_000
+
+log = structlog.get_logger("tallymill.workers")
+
+
+@dataclass(slots=True)
+class _InFlight:
+    """A batch between its fold and its commit."""
+
+    commit: FoldCommit
+    worker: Worker
+    done: "asyncio.Task[bool]"
+
+
+class _Fenced(Exception):
+    """Somebody else has committed for this shard."""
+
+
+class ShardFold:
+    """Follows one shard of the log; owns one task."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        event_log: EventLog,
+        ledger: Ledger,
+        clock: Clock,
+        streams: Streams,
+    ) -> None:
+        self.shard = pool.shard
+        self.pool = pool
+        self.trouble: str | None = None  #: why it makes no headway, as a sentence
+        self._log = event_log
+        self._ledger = ledger
+        self._clock = clock
+        self._streams = streams
+        self._wake = asyncio.Event()
+        self._queue = RunQueue(0, 0, wanted=streams, events_max=QUEUE_EVENTS_MAX)
+        self._totals: dict[str, Total] = {}
+        self._position: Position | None = None
+        self._in_flight: deque[_InFlight] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """Events in the log whose fold is not committed."""
+        return self._queue.head - self.committed
+
+    @property
+    def committed(self) -> int:
+        """The offset after the last event whose fold is committed."""
+        if self._in_flight:
+            return self._in_flight[0].commit.position.next
+        return self._queue.next
+
+    def start(self, next_offset: int, head: int) -> None:
+        """Begin to follow the log."""
+        self._queue = self._new_queue(next_offset, head)
+        self._task = asyncio.create_task(self._run(), name=f"shard {self.shard}")
+
+    async def stop(self) -> None:
+        """End the task; what is not committed is folded by the next start."""
+        await cancel_and_wait(self._task, *(each.done for each in self._in_flight))
+
+    def offer(self, run: Run) -> None:
+        """Take note of events that were just stored."""
+        self._queue.offer(run)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        backoff, failures = Backoff(first_s=0.2, most_s=5.0), 0
+        while True:
+            try:
+                await self._reload()
+                self.trouble, failures = None, 0
+                await self._follow()
+            except _Fenced:
+                self.trouble = "another instance has taken the shard over"
+            except TallymillError as error:
+                self.trouble = error.detail
+            except Exception:
+                self.trouble = "an unexpected error; see the log"
+                log.exception("fold.failed", shard=self.shard)
+            failures += 1
+            log.warning("fold.interrupted", shard=self.shard, reason=self.trouble)
+            await self._clock.sleep(backoff.wait_s(failures, chance=1.0))
+
+    async def _reload(self) -> None:
+        """Forget what is not committed, and begin from the ledger."""
+        done = [each.done for each in self._in_flight]
+        results = await asyncio.gather(*done, return_exceptions=True)
+        for each, committed in zip(self._in_flight, results, strict=True):
+            each.worker.events_count += each.commit.events if committed is True else 0
+            self.pool.give_back(each.worker, self._clock.monotonic_s())
+        self._in_flight.clear()
+        self._position, partials = await self._ledger.load(self.shard, LIVE)
+        self._totals = dict(restore(self._streams, partials))
+        self._queue = self._new_queue(self._position.next, self._queue.head)
+
+    async def _follow(self) -> None:
+        while True:
+            self._wake.clear()
+            self._settle()
+            if self._queue.behind:
+                self._queue.refill(await self._read())
+            elif self._queue.waiting and self.pool.free:
+                self._fold_next()
+                # Let the server answer between two batches.
+                await asyncio.sleep(0)
+            else:
+                await self._wake.wait()
+
+    async def _read(self) -> Sequence[Run]:
+        return await self._log.read(
+            self.shard,
+            self._queue.next,
+            only=None,
+            decode=self._streams.keys(),
+            events_max=READ_EVENTS_MAX,
+        )
+
+    def _fold_next(self) -> None:
+        """Take a batch, add it up, and send its commit on its way."""
+        position, now = self._position, self._clock.now()
+        if position is None:
+            raise AssertionError("a shard is loaded before it is folded")
+        length = batch_length(
+            self._queue.waiting,
+            batch_size=self.pool.batch_size,
+            free=self.pool.free,
+            events_max=BATCH_EVENTS_MAX,
+        )
+        worker = self.pool.take(now)
+        if worker is None:
+            return
+        folded = fold(self._streams, self._totals, self._queue.take(length))
+        commit = FoldCommit(
+            position=position,
+            next=self._queue.next,
+            partials=folded.partials,
+            set_aside=folded.set_aside,
+            at=now,
+            worker=worker,
+            events=length,
+        )
+        self._totals = dict(folded.totals)
+        self._position = replace(position, next=commit.next)
+        done = asyncio.ensure_future(self._ledger.commit(commit))
+        done.add_done_callback(lambda _: self._wake.set())
+        self._in_flight.append(_InFlight(commit, worker, done))
+
+    def _settle(self) -> None:
+        """Count the batches whose commits have come back, in order.
+
+        Raises:
+            _Fenced: A commit touched no row.
+            Unavailable: A commit could not be written.
+        """
+        while self._in_flight and self._in_flight[0].done.done():
+            first = self._in_flight[0]
+            if not first.done.result():
+                raise _Fenced
+            self._in_flight.popleft()
+            first.worker.events_count += first.commit.events
+            self.pool.give_back(first.worker, self._clock.monotonic_s())
+
+    def _new_queue(self, next_offset: int, head: int) -> RunQueue:
+        return RunQueue(
+            next_offset,
+            max(head, next_offset),
+            wanted=self._streams,
+            events_max=QUEUE_EVENTS_MAX,
+        )
