@@ -1,34 +1,35 @@
 r"""Events as JSON: what a request's body holds, and what a block of the log holds.
 
-A good body costs one call of the decoder and a few passes over its bytes. Only when
-that fails is it taken apart to say what is wrong with which event. Other formats are
-in `ndjson` and `cloudevents`.
+A good body costs one call of the decoder and a pass or two over it. Only when that
+fails is it taken apart to say what is wrong with which event. Other formats are in
+`ndjson` and `cloudevents`.
 
 `data` stays the bytes that were sent: big integers, long decimals, `1e400`, repeated
 keys and `\u0000` come back to the letter. Refused, because no reader could take them
 up again: bytes that are no UTF-8, `NaN`, half a surrogate pair (`"\ud800"`), nesting
-deeper than the limit. If an event repeats one of its own keys, the last counts.
+deeper than the limit. If an event repeats one of its own keys, the last counts; that
+two events have the same `id` is no fault here.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
 from tallymill.events.diagnosis import EVENT, diagnose, kind_of
-from tallymill.events.jsontext import check_utf8, not_json, too_deep
+from tallymill.events.jsontext import check_utf8, parse
 from tallymill.events.model import Event, Limits
-from tallymill.events.sifting import Sifted, sift, weigh, whole
+from tallymill.events.sifting import Sifted, all_good, as_single, sift, weigh, whole
 from tallymill.kernel.errors import Corrupt, Fault, Invalid, TooLarge
+
+T = TypeVar("T")
 
 DEFAULT_LIMITS: Final = Limits()
 
 _EVENT: Final = msgspec.json.Decoder(Event)
 _EVENTS: Final = msgspec.json.Decoder(list[Event])
-_VALUE: Final = msgspec.json.Decoder(msgspec.Raw)
 _VALUES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER: Final = msgspec.json.Encoder()
-_WINDOW_SHARE: Final = 2  #: windows this often into the event limit; see `_is_flat`
 _COMMAS_MOST: Final = 1_000_000  #: in a body that is taken apart; 80 MB while it is
 
 
@@ -50,7 +51,7 @@ def decode_events(
         TooLarge: The body or an event is over its limit.
         Invalid: Events are bad; each is listed by index, field and reason.
     """
-    return whole(_decode(body, limits))
+    return whole(decode_partial(body, limits=limits), limits)
 
 
 def decode_partial(
@@ -58,17 +59,27 @@ def decode_partial(
 ) -> Sifted:
     """Return the good events of a body with their places, and the bad ones.
 
+    An event that is too large or nested too deeply is a bad one.
+
     Args:
         body: As for `decode_events`.
-        limits: What the body and its events may weigh; an event that is over its own
-            limit is rejected, nothing else is.
+        limits: What the body and its events may weigh.
 
     Raises:
-        Malformed: As for `decode_events`: one bad byte leaves no event certain.
+        Malformed: The body is no JSON or no UTF-8, or too deep to be read at all; the
+            byte is named.
         TooLarge: The body is over its limit.
-        Invalid: It is neither an array nor an object, or more than 100,000 are bad.
+        Invalid: It is neither an array nor an object, or 100,000 events are bad.
     """
-    return _decode(body, limits)
+    check_body(body, limits)
+    try:
+        sifted = all_good(_fast(body))
+    except (msgspec.DecodeError, RecursionError):
+        sifted = _take_apart(bytes(body), limits)
+    sifted = weigh(sifted, body, limits)
+    if sifted.rejected and body.lstrip()[:1] == b"{":
+        return as_single(sifted)
+    return sifted
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
@@ -91,45 +102,46 @@ def decode_block(payload: bytes) -> list[Event]:
         ) from error
 
 
-def check_body_size(body: bytes | bytearray, limits: Limits) -> None:
-    """Let a body pass if it is within its limit.
+def check_body(body: bytes | bytearray, limits: Limits) -> None:
+    """Let a body pass that is UTF-8 and within its limit.
 
     Raises:
-        TooLarge: It is not.
+        TooLarge: It is over the limit.
+        Malformed: It is no UTF-8; the byte is named.
     """
     if len(body) > limits.body_bytes:
         raise TooLarge(
             f"The body has {len(body)} bytes; the limit is {limits.body_bytes}. "
             "Send it in parts."
         )
+    check_utf8(body)
 
 
-def parse(body: bytes, *, limits: Limits) -> msgspec.Raw:
-    """Return a body as one JSON value, unread but certain to be JSON.
+def check_commas(body: bytes, decoder: msgspec.json.Decoder[list[T]]) -> None:
+    """Let a body pass that can be taken apart without taking much memory.
+
+    Args:
+        body: Valid JSON that the decoder refuses.
+        decoder: Stops at the first fault.
 
     Raises:
-        Malformed: It is not JSON, or nested beyond what can be read.
+        Invalid: It has too many values to look for every bad one; the first is named.
     """
+    if body.count(b",") <= _COMMAS_MOST:
+        return
     try:
-        return _VALUE.decode(body)
-    except msgspec.DecodeError as error:
-        raise not_json(body, error) from error
-    except RecursionError as error:
-        around = 2 if body.lstrip()[:1] == b"[" else 1
-        raise too_deep(body, limit=limits.nesting, allowance=around) from error
+        decoder.decode(body)
+    except msgspec.ValidationError as error:
+        what = f"{error}; the body is too large to look for more, send it in parts"
+        raise Invalid(f"An event is bad: {what}.", faults=[Fault("", what)]) from error
 
 
-def _decode(body: bytes | bytearray, limits: Limits) -> Sifted:
-    check_body_size(body, limits)
-    check_utf8(body)
+def read_event(raw: msgspec.Raw) -> Event | list[Fault]:
+    """Return one JSON value as an event, or all that is wrong with it."""
     try:
-        events = _fast(body)
-    except (msgspec.DecodeError, RecursionError):
-        return weigh(_take_apart(bytes(body), limits), body, limits)
-    sifted = Sifted(events=events, indexes=range(len(events)), rejected=[])
-    return (
-        sifted if _is_flat(body, len(events), limits) else weigh(sifted, body, limits)
-    )
+        return _EVENT.decode(raw)
+    except msgspec.DecodeError:
+        return diagnose(raw, EVENT)
 
 
 def _fast(body: bytes | bytearray) -> list[Event]:
@@ -138,51 +150,13 @@ def _fast(body: bytes | bytearray) -> list[Event]:
     return _EVENTS.decode(body)
 
 
-def _is_flat(body: bytes | bytearray, count: int, limits: Limits) -> bool:
-    """Say whether it is certain that no event is too deep or too large.
-
-    With one bracket for the array and one brace for each event, data has none; then an
-    event reaches from its brace to the next, and none is too large if every stretch of
-    half the limit has one. Searching stops at the first hit and is cheaper than counting.
-    """
-    if body.find(b"[", body.find(b"[") + 1) >= 0 or body.count(b"{") != count:
-        return False
-    step = limits.event_bytes // _WINDOW_SHARE
-    return all(
-        body.find(b"{", start, start + step) >= 0
-        for start in range(0, len(body) - step, step)
-    )
-
-
 def _take_apart(body: bytes, limits: Limits) -> Sifted:
-    value = parse(body, limits=limits)
+    value = parse(body, nesting=limits.nesting)
     kind = kind_of(value)
     if kind == "an object":
-        return sift([(0, value)], _read)
+        return sift([(0, value)], read_event, limits)
     if kind != "an array":
         what = f"is {kind}; it must be an array of events, or one event"
         raise Invalid(f"The body {what}.", faults=[Fault("", what)])
-    check_commas(body)
-    return sift(enumerate(_VALUES.decode(body)), _read)
-
-
-def check_commas(body: bytes) -> None:
-    """Let a body pass that can be taken apart without taking much memory.
-
-    Raises:
-        Invalid: It has too many values to look for every bad one; the first is named.
-    """
-    if body.count(b",") <= _COMMAS_MOST:
-        return
-    try:
-        _EVENTS.decode(body)
-    except msgspec.ValidationError as error:
-        what = f"{error}; the body is too large to look for more, send it in parts"
-        raise Invalid(f"An event is bad: {what}.", faults=[Fault("", what)]) from error
-
-
-def _read(raw: msgspec.Raw) -> Event | list[Fault]:
-    try:
-        return _EVENT.decode(raw)
-    except msgspec.DecodeError:
-        return diagnose(raw, EVENT)
+    check_commas(body, _EVENTS)
+    return sift(enumerate(_VALUES.decode(body)), read_event, limits)

@@ -1,24 +1,25 @@
 """Parting the good events of a request from the bad ones.
 
 Formats differ in how they find an event's bytes; from there on, this is what they
-share: limits, diagnosis, and the refusal that names every bad event.
+share: limits, and the refusal that names every bad event.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
-from tallymill.events.jsontext import malformed
 from tallymill.events.model import Event, Limits
 from tallymill.events.nesting import first_too_deep, is_deeper
-from tallymill.kernel.errors import Fault, Invalid, TooLarge
+from tallymill.kernel.errors import Fault, Invalid, Malformed, Refused, TooLarge
+
+X = TypeVar("X")
+Read = Callable[[X], Event | list[Fault]]
 
 _REJECTED_MOST: Final = 100_000  #: bad events remembered one by one; ~50 MB of them
 _BESIDES_DATA: Final = 16 * 1024  #: bytes that all but `data` can take when stored
-
-Read = Callable[[msgspec.Raw], Event | list[Fault]]
+_NO_DATA: Final = msgspec.Raw()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Rejected:
 
     index: int  #: its place in the request, from 0; for lines: the line, from 0
     faults: tuple[Fault, ...]  #: at least one; pointers from the request's root
-    too_large: bool = False  #: its only fault is its size
+    error: type[Refused] = Invalid  #: what a request is refused with for its sake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +36,23 @@ class Sifted:
     """A request's good events with their places, and its bad ones."""
 
     events: list[Event]
-    indexes: Sequence[int]  #: place in the request of each of `events`
-    rejected: list[Rejected]
+    indexes: Sequence[int]  #: place in the request of each of `events`; rising
+    rejected: list[Rejected]  #: by rising index
 
 
-def sift(places: Iterable[tuple[int, msgspec.Raw]], read: Read) -> Sifted:
+def all_good(events: list[Event]) -> Sifted:
+    """Return events of which none was rejected, and that stand one after another."""
+    return Sifted(events=events, indexes=range(len(events)), rejected=[])
+
+
+def sift(places: Iterable[tuple[int, X]], read: Read[X], limits: Limits) -> Sifted:
     """Read every value and part the events from what is none.
+
+    Args:
+        places: Each value with its index.
+        read: Returns the event or its faults, with pointers from the value; may raise
+            Malformed for a value that is no JSON by itself.
+        limits: How many faults are listed.
 
     Raises:
         Invalid: More are bad than one answer could name.
@@ -48,29 +60,31 @@ def sift(places: Iterable[tuple[int, msgspec.Raw]], read: Read) -> Sifted:
     events: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
-    for index, raw in places:
-        found = read(raw)
+    for index, value in places:
+        found = _read_or_reject(index, value, read)
         if isinstance(found, Event):
             events.append(found)
             indexes.append(index)
             continue
-        rejected.append(Rejected(index=index, faults=_placed(found, index)))
-        if len(rejected) > _REJECTED_MOST:
-            raise refusal(rejected, len(events) + len(rejected), more=True)
+        rejected.append(found)
+        if len(rejected) == _REJECTED_MOST:
+            raise refusal(rejected, limits, total=None)
     return Sifted(events=events, indexes=indexes, rejected=rejected)
 
 
 def weigh(sifted: Sifted, body: bytes | bytearray, limits: Limits) -> Sifted:
-    """Move events that are too large to the rejected.
+    """Move events that are too large or nested too deeply to the rejected.
 
-    Raises:
-        Malformed: An event's data is nested too deeply; the byte is named.
+    Args:
+        sifted: Events in the order in which their data stand in the body.
+        body: Where the data came from; for naming bytes only.
+        limits: What is too much.
     """
-    large = _large(sifted, body, limits)
-    if not large:
+    heavy = _heavy(sifted, body, limits)
+    if not heavy:
         return sifted
-    kept = [place for place in range(len(sifted.events)) if place not in large]
-    rejected = [*sifted.rejected, *large.values()]
+    kept = [place for place in range(len(sifted.events)) if place not in heavy]
+    rejected = [*sifted.rejected, *heavy.values()]
     return Sifted(
         events=[sifted.events[place] for place in kept],
         indexes=[sifted.indexes[place] for place in kept],
@@ -78,74 +92,122 @@ def weigh(sifted: Sifted, body: bytes | bytearray, limits: Limits) -> Sifted:
     )
 
 
-def whole(sifted: Sifted) -> list[Event]:
+def as_single(sifted: Sifted) -> Sifted:
+    """Return the same with pointers into a body that is one event, not an array."""
+    rejected = [
+        Rejected(
+            index=one.index,
+            faults=tuple(
+                Fault(fault.pointer.removeprefix(f"/{one.index}"), fault.detail)
+                for fault in one.faults
+            ),
+            error=one.error,
+        )
+        for one in sifted.rejected
+    ]
+    return Sifted(events=sifted.events, indexes=sifted.indexes, rejected=rejected)
+
+
+def whole(sifted: Sifted, limits: Limits) -> list[Event]:
     """Return the events if every one is good.
 
     Raises:
-        TooLarge: An event is over the limit; it is named.
+        Malformed: An event is no JSON, or nested too deeply.
+        TooLarge: An event is over the limit.
         Invalid: Events are bad; every one is listed.
     """
     if not sifted.rejected:
         return sifted.events
     total = len(sifted.events) + len(sifted.rejected)
-    raise refusal(sifted.rejected, total)
+    raise refusal(sifted.rejected, limits, total=total)
 
 
 def refusal(
-    rejected: Sequence[Rejected], total: int, *, more: bool = False
-) -> Invalid | TooLarge:
-    """Return the error that lists the bad events of a request."""
-    large = next((one for one in rejected if one.too_large), None)
-    if large is not None:
-        fault = large.faults[0]
-        return TooLarge(
-            f"The event at index {large.index} {fault.detail}.", faults=[fault]
-        )
-    faults = [fault for one in rejected for fault in one.faults]
-    events = "event is" if len(rejected) == 1 else "events are"
-    at_least = "More than " if more else ""
-    return Invalid(
-        f"{at_least}{len(rejected)} of {total} {events} not as they must be; "
-        f"the first is at index {rejected[0].index}: "
-        f"{faults[0].pointer} {faults[0].detail}.",
-        faults=faults,
+    rejected: Sequence[Rejected], limits: Limits, *, total: int | None
+) -> Refused:
+    """Return the error that lists the bad events of a request, the gravest kind only.
+
+    Args:
+        rejected: At least one.
+        limits: How many faults are listed; all are counted.
+        total: Events in the request, bad ones included; None if nobody knows.
+    """
+    kinds = {one.error for one in rejected}
+    gravest = next(kind for kind in (Malformed, TooLarge, Invalid) if kind in kinds)
+    faults = [fault for one in rejected if one.error is gravest for fault in one.faults]
+    count = sum(one.error is gravest for one in rejected)
+    of_all = f"of {total} " if total is not None else "or more "
+    return gravest(
+        f"{count} {of_all}{'event is' if count == 1 else 'events are'} not as they "
+        f"must be; the first fault: {faults[0].pointer} {faults[0].detail}.",
+        faults=faults[: limits.faults],
+        fault_count=len(faults),
     )
 
 
-def _large(
+def _read_or_reject(index: int, value: X, read: Read[X]) -> Event | Rejected:
+    try:
+        found = read(value)
+    except Malformed as error:
+        return Rejected(index=index, faults=_at(index, error.faults), error=Malformed)
+    if isinstance(found, Event):
+        return found
+    return Rejected(index=index, faults=_at(index, found))
+
+
+def _at(index: int, faults: Sequence[Fault]) -> tuple[Fault, ...]:
+    return tuple(Fault(f"/{index}{one.pointer}", one.detail) for one in faults)
+
+
+def _heavy(
     sifted: Sifted, body: bytes | bytearray, limits: Limits
 ) -> dict[int, Rejected]:
-    """Return those over the size limit by their place among the events."""
+    """Return those over a limit by their place among the events."""
     found: dict[int, Rejected] = {}
-    shallow = 2 * limits.nesting  # each level takes an opening and a closing byte
-    for place, event in enumerate(sifted.events):
-        data = event.data
-        if not isinstance(data, msgspec.Raw) or len(data) <= shallow:
-            continue
-        size = _size(event, len(data), limits)
+    searched = 0
+    for place in _suspects(sifted.events, limits):
+        event = sifted.events[place]
+        index = sifted.indexes[place]
+        size = _size(event, limits)
         if size > limits.event_bytes:
-            index = sifted.indexes[place]
             detail = f"has {size} bytes; the limit is {limits.event_bytes}"
-            fault = Fault(f"/{index}", detail)
-            found[place] = Rejected(index=index, faults=(fault,), too_large=True)
+            found[place] = _overweight(f"/{index}", detail, index, TooLarge)
             continue
-        _check_nesting(bytes(data), body, limits)
+        data = bytes(_data(event))
+        if not is_deeper(data, limits.nesting):
+            continue
+        # From the last one on, so that a body full of them is searched only once.
+        searched = max(searched, body.find(data, searched))
+        at = searched + first_too_deep(data, limits.nesting)
+        detail = f"is nested deeper than {limits.nesting} levels at byte {at}"
+        found[place] = _overweight(f"/{index}/data", detail, index, Malformed)
     return found
 
 
-def _size(event: Event, data_bytes: int, limits: Limits) -> int:
-    if data_bytes + _BESIDES_DATA <= limits.event_bytes:
-        return data_bytes
+def _overweight(
+    pointer: str, detail: str, index: int, error: type[Refused]
+) -> Rejected:
+    return Rejected(index=index, faults=(Fault(pointer, detail),), error=error)
+
+
+def _suspects(events: list[Event], limits: Limits) -> Sequence[int]:
+    """Return the places of events that have data enough to be too large or too deep."""
+    enough = min(2 * limits.nesting, limits.event_bytes - _BESIDES_DATA)
+    try:
+        # The hot path: this line is all that the limits cost for small events.
+        if not [0 for event in events if len(event.data) > enough]:  # type: ignore[arg-type]  # UNSET raises
+            return ()
+    except TypeError:  # an event without data
+        pass
+    return [place for place, event in enumerate(events) if len(_data(event)) > enough]
+
+
+def _data(event: Event) -> msgspec.Raw:
+    return _NO_DATA if isinstance(event.data, msgspec.UnsetType) else event.data
+
+
+def _size(event: Event, limits: Limits) -> int:
+    size = len(_data(event))
+    if size + _BESIDES_DATA <= limits.event_bytes:
+        return size
     return len(msgspec.json.encode(event))
-
-
-def _check_nesting(data: bytes, body: bytes | bytearray, limits: Limits) -> None:
-    if not is_deeper(data, limits.nesting):
-        return
-    at = body.find(data) + first_too_deep(data, limits.nesting)
-    what = f"data is nested deeper than {limits.nesting} levels"
-    raise malformed(bytes(body), what, at)
-
-
-def _placed(faults: list[Fault], index: int) -> tuple[Fault, ...]:
-    return tuple(Fault(f"/{index}{one.pointer}", one.detail) for one in faults)
