@@ -21,9 +21,13 @@ from tallymill.store.tables.metadata import metadata
 
 # A row id in SQLite must be declared INTEGER; elsewhere 32 bits are too few.
 _ROW_ID = BigInteger().with_variant(Integer, "sqlite")
-_QUEUED = text("state = 'queued'")
-_RUNNING = text("state = 'running'")
-_WAITING = text("state = 'waiting'")
+
+# Conditions of partial indexes. SQLite uses such an index only for a question that
+# repeats its condition to the letter, so the questions take them from here.
+IS_QUEUED = text("state = 'queued'")
+IS_RUNNING = text("state = 'running'")
+IS_ACTIVE = text("state IN ('queued', 'running')")
+IS_WAITING = text("state = 'waiting'")
 
 job = Table(
     "job",
@@ -77,14 +81,20 @@ run = Table(
         "run_queued",
         "priority",
         "seq",
-        sqlite_where=_QUEUED,
-        postgresql_where=_QUEUED,
+        sqlite_where=IS_QUEUED,
+        postgresql_where=IS_QUEUED,
     ),
     Index(
         "run_running",
         "job_id",
-        sqlite_where=_RUNNING,
-        postgresql_where=_RUNNING,
+        sqlite_where=IS_RUNNING,
+        postgresql_where=IS_RUNNING,
+    ),
+    Index(
+        "run_active",
+        "job_id",
+        sqlite_where=IS_ACTIVE,
+        postgresql_where=IS_ACTIVE,
     ),
 )
 
@@ -112,8 +122,8 @@ delivery = Table(
         "delivery_waiting",
         "destination",
         "next_try_at",
-        sqlite_where=_WAITING,
-        postgresql_where=_WAITING,
+        sqlite_where=IS_WAITING,
+        postgresql_where=IS_WAITING,
     ),
 )
 

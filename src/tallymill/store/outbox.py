@@ -1,0 +1,289 @@
+"""The outbox: deliveries that wait, handed to couriers one attempt at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from tallymill.delivery.model import (
+    Attempt,
+    Consignment,
+    Delivery,
+    DeliveryState,
+    Parcel,
+    destination_of,
+)
+from tallymill.delivery.policy import Dead, Done, Retry, Verdict
+from tallymill.delivery.ports import Claim
+from tallymill.store.database import Database
+from tallymill.store.tables.jobs import IS_WAITING, attempt, delivery, run
+from tallymill.store.tables.metadata import from_micros, to_micros
+
+_HAND_OVER = (
+    update(delivery)
+    .where(delivery.c.run_id == bindparam("of_run"))
+    .values(
+        fence=delivery.c.fence + 1,
+        holder=bindparam("to_holder"),
+        next_try_at=bindparam("to_lease"),
+    )
+)
+
+
+class SqlOutbox:
+    """`Outbox` on the project's database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(
+        self,
+        holder: str,
+        *,
+        now: datetime,
+        lease_until: datetime,
+        room: Mapping[str, int],
+        room_elsewhere: int,
+    ) -> Claim:
+        """See `Outbox.claim`."""
+
+        def unit(connection: Connection) -> Claim:
+            rows: list[Any] = []
+            for destination in _destinations(connection):
+                places = room.get(destination, room_elsewhere)
+                rows += _due(connection, destination, now, places)
+            _hand_over(connection, rows, holder, lease_until)
+            return Claim(
+                consignments=tuple(_consignment(row) for row in rows),
+                next_try_at=_least_next_try(connection),
+            )
+
+        return await self._database.write(unit)
+
+    async def record(
+        self, run_id: str, fence: int, made: Attempt, verdict: Verdict
+    ) -> bool:
+        """See `Outbox.record`."""
+        return await self._database.write(
+            lambda c: _record(c, run_id, fence, made, verdict)
+        )
+
+    async def release(self, holder: str) -> int:
+        """See `Outbox.release`."""
+        statement = (
+            update(delivery)
+            .where(IS_WAITING, delivery.c.holder != holder)
+            .values(holder=None, next_try_at=0)
+        )
+        return await self._database.write(lambda c: c.execute(statement).rowcount)
+
+    async def resend(self, run_id: str, now: datetime) -> bool:
+        """See `Outbox.resend`."""
+        statement = (
+            update(delivery)
+            .where(delivery.c.run_id == run_id)
+            .values(
+                state=DeliveryState.WAITING.value,
+                tries_left=delivery.c.retries + 1,
+                next_try_at=to_micros(now),
+                fence=delivery.c.fence + 1,
+                holder=None,
+                reason=None,
+                finished_at=None,
+            )
+        )
+        return await self._database.write(lambda c: c.execute(statement).rowcount == 1)
+
+    async def history(
+        self, run_ids: Sequence[str]
+    ) -> dict[str, tuple[Delivery, tuple[Attempt, ...]]]:
+        """See `Outbox.history`."""
+        return await self._database.read(lambda c: _history(c, run_ids))
+
+
+def row_of_parcel(parcel: Parcel, at: datetime) -> dict[str, Any]:
+    """Return the row that puts a parcel into the outbox, due at once."""
+    return {
+        "run_id": parcel.run_id,
+        "job_id": parcel.job_id,
+        "key": parcel.key,
+        "url": parcel.url,
+        "destination": destination_of(parcel.url),
+        "scheduled_for": to_micros(parcel.scheduled_for),
+        "state": DeliveryState.WAITING.value,
+        "attempts": 0,
+        "tries_left": parcel.retries + 1,
+        "retries": parcel.retries,
+        "next_try_at": to_micros(at),
+        "fence": 0,
+        "created_at": to_micros(at),
+    }
+
+
+def _destinations(connection: Connection) -> Iterator[str]:
+    """Yield each destination that has something waiting, by one index look-up each."""
+    last = ""
+    while True:
+        question = select(func.min(delivery.c.destination)).where(
+            IS_WAITING, delivery.c.destination > last
+        )
+        found = connection.execute(question).scalar_one()
+        if found is None:
+            return
+        last = found
+        yield last
+
+
+def _due(
+    connection: Connection, destination: str, now: datetime, places: int
+) -> Sequence[Any]:
+    if places <= 0:
+        return []
+    return connection.execute(
+        select(delivery, run.c.result)
+        .join(run, run.c.id == delivery.c.run_id)
+        .where(
+            delivery.c.run_id.in_(
+                select(delivery.c.run_id)
+                .where(
+                    IS_WAITING,
+                    delivery.c.destination == destination,
+                    delivery.c.next_try_at <= to_micros(now),
+                )
+                .order_by(delivery.c.next_try_at)
+                .limit(places)
+                .with_for_update(skip_locked=True)
+            )
+        )
+    ).all()
+
+
+def _hand_over(
+    connection: Connection, rows: Sequence[Any], holder: str, lease_until: datetime
+) -> None:
+    if not rows:
+        return
+    lease = to_micros(lease_until)
+    connection.execute(
+        _HAND_OVER,
+        [
+            {"of_run": row.run_id, "to_holder": holder, "to_lease": lease}
+            for row in rows
+        ],
+    )
+
+
+def _consignment(row: Any) -> Consignment:  # noqa: ANN401 - a driver's row
+    return Consignment(
+        parcel=_parcel(row),
+        body=row.result or b"null",
+        number=row.attempts + 1,
+        tries_left=row.tries_left - 1,
+        fence=row.fence + 1,
+    )
+
+
+def _parcel(row: Any) -> Parcel:  # noqa: ANN401 - a driver's row
+    return Parcel(
+        run_id=row.run_id,
+        job_id=row.job_id,
+        key=row.key,
+        url=row.url,
+        scheduled_for=from_micros(row.scheduled_for),
+        retries=row.retries,
+    )
+
+
+def _least_next_try(connection: Connection) -> datetime | None:
+    least: int | None = None
+    for destination in _destinations(connection):
+        question = select(func.min(delivery.c.next_try_at)).where(
+            IS_WAITING, delivery.c.destination == destination
+        )
+        found = connection.execute(question).scalar_one()
+        least = found if least is None else min(least, found)
+    return None if least is None else from_micros(least)
+
+
+def _record(
+    connection: Connection, run_id: str, fence: int, made: Attempt, verdict: Verdict
+) -> bool:
+    values = _after(verdict, made)
+    recorded = connection.execute(
+        update(delivery)
+        .where(delivery.c.run_id == run_id, delivery.c.fence == fence, IS_WAITING)
+        .values(
+            attempts=delivery.c.attempts + 1,
+            tries_left=delivery.c.tries_left - 1,
+            holder=None,
+            **values,
+        )
+    ).rowcount
+    if recorded:
+        connection.execute(insert(attempt).values(_row_of_attempt(run_id, made)))
+    return recorded == 1
+
+
+def _after(verdict: Verdict, made: Attempt) -> dict[str, Any]:
+    ended = to_micros(made.at) + round(made.duration_s * 1_000_000)
+    match verdict:
+        case Done():
+            state = DeliveryState.DELIVERED.value
+            return {"state": state, "reason": None, "finished_at": ended}
+        case Retry(at=at, reason=reason):
+            return {"next_try_at": to_micros(at), "reason": reason}
+        case Dead(reason=reason):
+            state = DeliveryState.UNDELIVERED.value
+            return {"state": state, "reason": reason, "finished_at": ended}
+
+
+def _row_of_attempt(run_id: str, made: Attempt) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "number": made.number,
+        "at": to_micros(made.at),
+        "duration": round(made.duration_s * 1_000_000),
+        "status": made.status,
+        "error": made.error,
+        "reply": made.reply,
+    }
+
+
+def _history(
+    connection: Connection, run_ids: Sequence[str]
+) -> dict[str, tuple[Delivery, tuple[Attempt, ...]]]:
+    attempts: dict[str, list[Attempt]] = {}
+    for row in connection.execute(
+        select(attempt).where(attempt.c.run_id.in_(run_ids)).order_by(attempt.c.number)
+    ):
+        attempts.setdefault(row.run_id, []).append(_attempt(row))
+    rows = connection.execute(select(delivery).where(delivery.c.run_id.in_(run_ids)))
+    return {
+        row.run_id: (_delivery(row), tuple(attempts.get(row.run_id, ())))
+        for row in rows
+    }
+
+
+def _attempt(row: Any) -> Attempt:  # noqa: ANN401 - a driver's row
+    return Attempt(
+        number=row.number,
+        at=from_micros(row.at),
+        duration_s=row.duration / 1_000_000,
+        status=row.status,
+        error=row.error,
+        reply=row.reply,
+    )
+
+
+def _delivery(row: Any) -> Delivery:  # noqa: ANN401 - a driver's row
+    waiting = row.state == DeliveryState.WAITING.value
+    return Delivery(
+        parcel=_parcel(row),
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        next_try_at=from_micros(row.next_try_at) if waiting else None,
+        reason=row.reason,
+        created_at=from_micros(row.created_at),
+        finished_at=None if row.finished_at is None else from_micros(row.finished_at),
+    )
