@@ -1,0 +1,38 @@
+"""What a project folder holds, as values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tallymill.config import Provenance, Settings
+from tallymill.jobs.model import JobDefinition
+from tallymill.statistics.bound import BoundStatistic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamDefinition:
+    """A stream that has settings of its own; others need none."""
+
+    name: str
+    kafka_topic: str | None = None  #: no effect until Kafka is built
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDefinition:
+    """A database that jobs may ask, by name."""
+
+    name: str
+    url: str  #: of SQLAlchemy; a SQLite file's path is absolute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project folder that was loaded without a fault."""
+
+    folder: Path  #: absolute
+    settings: Settings
+    provenance: tuple[Provenance, ...]  #: of each setting
+    notices: tuple[str, ...]  #: what is accepted but does nothing yet
+    streams: tuple[StreamDefinition, ...]
+    sources: tuple[SourceDefinition, ...]
+    statistics: tuple[BoundStatistic, ...]  #: shipped ones first
+    jobs: tuple[JobDefinition, ...]  #: of `tallymill.toml`; each has a name

@@ -1,0 +1,132 @@
+"""The tables `[streams.…]`, `[sources.…]` and `[jobs.…]` of `tallymill.toml`.
+
+Read with every fault at once; whether a schedule or a query is any good is for the
+rooms to say. Those of `[statistics.…]` are read by their room.
+"""
+
+import re
+from collections.abc import Callable, Container, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from tallymill.config import TomlFile
+from tallymill.config.load import unknown_keys
+from tallymill.events.model import check_stream
+from tallymill.jobs.model import JobDefinition
+from tallymill.kernel.errors import Fault, Invalid
+from tallymill.project.model import SourceDefinition, StreamDefinition
+
+T = TypeVar("T")
+_SQLITE: Final = re.compile(
+    r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(.+)", re.DOTALL
+)
+#: The table's own name is the job's; a second one could only contradict it.
+_JOB_FIELDS: Final = {
+    field.name: field.type
+    for field in msgspec.structs.fields(JobDefinition)
+    if field.name != "name"
+}
+
+
+def read_streams(toml: TomlFile) -> tuple[list[StreamDefinition], list[Fault]]:
+    """Read `[streams.NAME]`."""
+
+    def read(name: str, table: Mapping[str, Any]) -> StreamDefinition:
+        check_stream(name)
+        topic = table.get("kafka_topic")
+        if topic is not None and not isinstance(topic, str):
+            wrong = f"is {topic!r}; give a topic's name"
+            raise Invalid(wrong, faults=[Fault("kafka_topic", wrong)])
+        return StreamDefinition(name=name, kafka_topic=topic)
+
+    return _read_all(toml, "streams", ("kafka_topic",), read)
+
+
+def read_sources(toml: TomlFile) -> tuple[list[SourceDefinition], list[Fault]]:
+    """Read `[sources.NAME]`; paths of SQLite files are made absolute."""
+    folder = toml.path.parent.resolve()
+
+    def read(name: str, table: Mapping[str, Any]) -> SourceDefinition:
+        url = table.get("url")
+        if not isinstance(url, str) or "://" not in url:
+            wrong = 'is missing or no URL; give url = "sqlite:///FILE"'
+            raise Invalid(f"url {wrong}", faults=[Fault("url", wrong)])
+        return SourceDefinition(name=name, url=absolute_url(url, folder))
+
+    return _read_all(toml, "sources", ("url",), read)
+
+
+def absolute_url(url: str, folder: Path) -> str:
+    """Return the URL with the path of a SQLite file seen from a folder."""
+    match = _SQLITE.fullmatch(url)
+    return f"{match[1]}{folder / match[2]}" if match else url
+
+
+def read_jobs(toml: TomlFile) -> tuple[list[JobDefinition], list[Fault]]:
+    """Read `[jobs.NAME]`: the types of the fields; their sense is the jobs' room's."""
+
+    def read(name: str, table: Mapping[str, Any]) -> JobDefinition:
+        known = {key: value for key, value in table.items() if key in _JOB_FIELDS}
+        wrong = [
+            Fault(key, detail)
+            for key, value in known.items()
+            if (detail := _type_fault(key, value)) is not None
+        ]
+        if wrong:
+            raise Invalid("has wrong settings", faults=wrong)
+        return JobDefinition(name=name, **known)
+
+    return _read_all(toml, "jobs", tuple(_JOB_FIELDS), read)
+
+
+def _type_fault(key: str, value: object) -> str | None:
+    if key == "as_of":  # a date, a time or a text; the jobs' room reads all three
+        return None
+    try:
+        msgspec.convert(value, _JOB_FIELDS[key])
+    except msgspec.ValidationError as exc:
+        return f"is {value!r}: {exc}"
+    return None
+
+
+def _read_all(
+    toml: TomlFile,
+    kind: str,
+    known: tuple[str, ...],
+    read: Callable[[str, Mapping[str, Any]], T],
+) -> tuple[list[T], list[Fault]]:
+    """Read each table of a kind; those with a fault are left out."""
+    definitions: list[T] = []
+    faults: list[Fault] = []
+    tables = toml.table.get(kind, {})
+    if not isinstance(tables, Mapping):
+        return [], [place(toml, (kind,), f"is no table; write [{kind}.NAME]")]
+    for name, table in tables.items():
+        if not isinstance(table, Mapping):
+            detail = f"is no table; write [{kind}.{name}] above its settings"
+            faults.append(place(toml, (kind, name), detail))
+            continue
+        faults += unknown_keys(toml, (kind, name), known)
+        try:
+            definitions.append(read(name, table))
+        except Invalid as exc:
+            faults += _placed(toml, (kind, name), exc, table)
+    return definitions, faults
+
+
+def _placed(
+    toml: TomlFile, path: tuple[str, ...], exc: Invalid, keys: Container[str]
+) -> Iterator[Fault]:
+    keyed = [fault for fault in exc.faults if fault.pointer in keys]
+    if not keyed:
+        yield place(toml, path, exc.detail)
+    for fault in keyed:
+        yield place(toml, (*path, fault.pointer), fault.detail)
+
+
+def place(toml: TomlFile, path: tuple[str, ...], detail: str) -> Fault:
+    """Return a fault that names the file, the line, the table and the key."""
+    name = ".".join(path)
+    return Fault(name, f"{toml.place(*path)}: {name}: {detail}")

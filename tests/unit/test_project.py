@@ -1,0 +1,202 @@
+"""A project folder: what is collected from it, and what is said of its faults."""
+
+import sys
+from datetime import date
+
+import pytest
+
+from tallymill.kernel.errors import Invalid, Malformed, NotFound
+from tallymill.project import load_project
+
+STATISTIC = '''
+import msgspec
+from tallymill.statistics.protocol import Statistic
+
+class Widest(Statistic):
+    """The widest picture."""
+    stream, field = "picture", "width"
+
+    class State(msgspec.Struct):
+        most: float = 0.0
+
+    def add(self, state, width): state.most = max(state.most, width)
+    def merge(self, a, b): return self.State(max(a.most, b.most))
+    def result(self, state): return state.most
+'''
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file of the project."""
+
+    def write_file(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    return write_file
+
+
+def load(folder, **options):
+    return load_project(folder, environment={}, options=options)
+
+
+def faults_of(folder):
+    with pytest.raises(Invalid) as caught:
+        load(folder)
+    return [fault.detail for fault in caught.value.faults]
+
+
+def test_an_empty_folder_is_a_working_project_with_two_statistics(tmp_path):
+    project = load(tmp_path)
+
+    assert [s.name for s in project.statistics] == [
+        "total_registrations",
+        "average_weight",
+    ]
+    assert (project.jobs, project.sources, project.streams) == ((), (), ())
+    assert project.folder == tmp_path.resolve()
+
+
+def test_a_folder_that_is_not_there_is_told_with_what_makes_one(tmp_path):
+    with pytest.raises(NotFound, match=r"tallymill init"):
+        load(tmp_path / "absent")
+
+
+def test_tables_become_definitions(tmp_path, write):
+    write(
+        "tallymill.toml",
+        "[streams.picture]\nkafka_topic = 'p'\n"
+        "[statistics.heaviest]\nstream = 'picture'\nkind = 'max'\nfield = 'weight'\n"
+        "where = { kind = 'parcel' }\n"
+        "[sources.registrations]\nurl = 'sqlite:///registration.sqlite'\n"
+        "[sources.elsewhere]\nurl = 'sqlite:////var/other.sqlite'\n"
+        "[jobs.average-weight]\nschedule = 'each day at 1PM'\nsource = 'registrations'\n"
+        "query = 'SELECT 1'\nas_of = 2022-12-22\nretries = 3\ntimeout = '2 minutes'\n",
+    )
+
+    project = load(tmp_path)
+
+    assert project.streams[0].kafka_topic == "p"
+    heaviest = project.statistics[-1]
+    assert (heaviest.name, heaviest.where) == ("heaviest", (("kind", "parcel"),))
+    assert [source.url for source in project.sources] == [
+        f"sqlite:///{tmp_path.resolve()}/registration.sqlite",
+        "sqlite:////var/other.sqlite",
+    ]
+    job = project.jobs[0]
+    assert (job.name, job.as_of, job.retries) == (
+        "average-weight",
+        date(2022, 12, 22),
+        3,
+    )
+
+
+def test_a_statistic_of_ones_own_is_one_file(tmp_path, write):
+    write("statistics/widest.py", STATISTIC)
+
+    widest = load(tmp_path).statistics[-1]
+
+    assert (widest.name, widest.stream, widest.fields) == (
+        "widest",
+        "picture",
+        ("width",),
+    )
+
+
+def test_files_that_start_with_an_underscore_are_left_alone(tmp_path, write):
+    write("statistics/_draft.py", "raise RuntimeError")
+
+    assert len(load(tmp_path).statistics) == 2
+
+
+def test_a_users_file_shadows_no_module_of_the_same_name(tmp_path, write):
+    json_before = sys.modules["json"]
+    write("statistics/json.py", STATISTIC)
+
+    load(tmp_path)
+
+    assert sys.modules["json"] is json_before
+    assert str(tmp_path) not in "".join(sys.path)
+
+
+def test_two_statistics_with_one_name_are_a_fault(tmp_path, write):
+    write("statistics/a.py", STATISTIC)
+    write("statistics/b.py", STATISTIC)
+
+    faults = faults_of(tmp_path)
+
+    assert len(faults) == 1
+    assert "Widest has the name of another" in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("\n\n1 / 0\n", "line 3: ZeroDivisionError: division by zero"),
+        ("def f(:\n", "line 1: SyntaxError: invalid syntax"),
+        ("import nothing_such\n", "line 1: ModuleNotFoundError"),
+        ("exit(3)\n", "SystemExit: 3"),
+    ],
+    ids=["raises", "syntax", "import", "exit"],
+)
+def test_a_file_that_fails_names_file_line_and_exception(tmp_path, write, text, told):
+    write("statistics/wrong.py", text)
+
+    faults = faults_of(tmp_path)
+
+    assert len(faults) == 1
+    assert faults[0].startswith("statistics/wrong.py")
+    assert told in faults[0]
+
+
+def test_a_file_that_failed_can_be_mended_and_loaded_again(tmp_path, write):
+    write("statistics/widest.py", "1 / 0")
+    faults_of(tmp_path)
+    (tmp_path / "statistics" / "widest.py").unlink()
+    write("statistics/mended.py", STATISTIC)
+
+    assert load(tmp_path).statistics[-1].name == "widest"
+
+
+def test_faults_of_settings_tables_and_files_come_together(tmp_path, write):
+    write(
+        "tallymill.toml",
+        "shard = 5\n"
+        "[streams.'a b']\n"
+        "[streams.p]\ntopic = 'x'\n"
+        "[statistics.s]\nstream = 'p'\nkind = 'maks'\n"
+        "[sources.r]\nurl = 5\n"
+        "[jobs.j]\nschedul = 'every hour'\nretries = 'many'\npaused = 1\n",
+    )
+    write("statistics/wrong.py", "1 / 0")
+
+    faults = faults_of(tmp_path)
+
+    told = "\n".join(faults)
+    assert "line 1: there is no setting 'shard'; did you mean 'shards'?" in told
+    assert "line 2: streams.a b: The stream's name 'a b' has ' '" in told
+    assert "line 4: there is no setting 'topic' in [streams.p]" in told
+    assert "line 7: statistics.s.kind: there is no kind 'maks'; did you mean" in told
+    assert "line 9: sources.r.url: is missing or no URL" in told
+    assert "line 11: there is no setting 'schedul' in [jobs.j]; did you mean" in told
+    assert "line 12: jobs.j.retries: is 'many': Expected `int`, got `str`" in told
+    assert "line 13: jobs.j.paused: is 1: Expected `bool`" in told
+    assert "statistics/wrong.py line 1: ZeroDivisionError" in told
+    assert len(faults) == 9
+
+
+@pytest.mark.parametrize("kind", ["streams", "statistics", "sources", "jobs"])
+def test_what_should_be_a_table_and_is_none_is_told(tmp_path, write, kind):
+    write("tallymill.toml", f"{kind} = 5\n")
+    assert f"[{kind}.NAME]" in faults_of(tmp_path)[0]
+
+    write("tallymill.toml", f"{kind}.one = 5\n")
+    assert "table" in faults_of(tmp_path)[0]
+
+
+def test_a_toml_error_is_told_before_all_else(tmp_path, write):
+    write("tallymill.toml", "shards == 5\n")
+
+    with pytest.raises(Malformed, match="line 1, column"):
+        load(tmp_path)
