@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, delete, func, select, update
 
 from tallymill.events.model import ShardId
-from tallymill.kernel.errors import Conflict, Unavailable
+from tallymill.kernel.errors import Conflict, Corrupt, Unavailable
 from tallymill.statistics.ports import LIVE, Partial, Progress, Snapshot
 from tallymill.store.database import Database
 from tallymill.store.tables.events import shard
@@ -50,13 +50,12 @@ class SqlLedger:
             lambda connection: _open(connection, shards, statistics, to_micros(at))
         )
 
-    async def partials(self, shard: ShardId, reader: str) -> Sequence[Partial]:
-        """See `Ledger.partials`."""
-        wanted = select(partial).where(
-            partial.c.shard == shard, partial.c.reader == reader
-        )
+    async def load(
+        self, shard: ShardId, reader: str
+    ) -> tuple[Position, Sequence[Partial]]:
+        """See `Ledger.load`."""
         return await self._database.read(
-            lambda connection: [_partial(row) for row in connection.execute(wanted)]
+            lambda connection: _load(connection, shard, reader)
         )
 
     async def commit(self, commit: FoldCommit) -> bool:
@@ -96,7 +95,7 @@ class SqlLedger:
 def _open(
     connection: Connection, shards: int, statistics: Known, at: int
 ) -> Sequence[Position]:
-    heads = dict(connection.execute(select(shard.c.id, shard.c.head)).tuples())
+    heads = dict(connection.execute(select(shard.c.id, shard.c.head)).tuples().all())
     if len(heads) > shards:
         raise Conflict(
             f"The log has {len(heads)} shards already; set shards = {len(heads)} "
@@ -111,17 +110,22 @@ def _open(
     for name, (version, stream, from_now) in statistics.items():
         _make_known(connection, name, version, stream, at, from_now=from_now)
     rows = connection.execute(select(position).order_by(position.c.shard))
-    return [
-        Position(
-            shard=ShardId(row.shard),
-            reader=row.reader,
-            epoch=row.epoch,
-            next=row.next,
-            until=row.until,
-        )
-        for row in rows
-        if row.until is None or row.next < row.until
-    ]
+    return [_position(row) for row in rows if row.until is None or row.next < row.until]
+
+
+def _load(
+    connection: Connection, shard: ShardId, reader: str
+) -> tuple[Position, Sequence[Partial]]:
+    where = select(position).where(
+        position.c.reader == reader, position.c.shard == shard
+    )
+    row = connection.execute(where).one_or_none()
+    if row is None:
+        raise Corrupt(f"Shard {shard} has no position of the reader '{reader}'.")
+    partials = connection.execute(
+        select(partial).where(partial.c.shard == shard, partial.c.reader == reader)
+    )
+    return _position(row), [_partial(found) for found in partials]
 
 
 def _take_over(connection: Connection, number: int) -> None:
@@ -252,7 +256,17 @@ def _snapshot(connection: Connection) -> Snapshot:
             Progress(reader=row.reader, shard=row.shard, next=row.next, until=row.until)
             for row in connection.execute(select(position))
         ],
-        heads=dict(connection.execute(select(shard.c.id, shard.c.head)).tuples()),
+        heads=dict(connection.execute(select(shard.c.id, shard.c.head)).tuples().all()),
+    )
+
+
+def _position(row: Row[tuple[object, ...]]) -> Position:
+    return Position(
+        shard=ShardId(row.shard),
+        reader=row.reader,
+        epoch=row.epoch,
+        next=row.next,
+        until=row.until,
     )
 
 
