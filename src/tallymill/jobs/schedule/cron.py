@@ -121,6 +121,13 @@ class CronFields:
     days: DayRule
     is_wild: bool  #: second, minute or hour starts with `*`: it follows real time
 
+    def may_hide_in_gap(self) -> bool:
+        """Tell whether all times may fall where clocks are put forward.
+
+        That is one day a year, or two, and up to three hours of it.
+        """
+        return self.days.months.bit_count() <= 2 and self.hours.bit_count() <= 3
+
 
 def parse_fields(text: str, pointer: str = "/cron_string") -> CronFields:
     """Read a cron string.

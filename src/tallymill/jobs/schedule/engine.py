@@ -13,7 +13,6 @@ Seconds follow the same rule, and so do shifts other than one hour. Unlike the d
 change of offset is seen even where the zone does not call it daylight saving.
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Literal, Protocol
 
@@ -25,6 +24,9 @@ Dst = Literal["vixie", "skip", "literal"]
 
 _JUMP_S = 3 * 3600  #: cron.c: `timeDiff > 3*MINUTE_COUNT`
 _SLACK_S = 2 * DAY_S  #: no clock was ever moved by more
+# A miss is a time that falls into a gap; 40 years of them take less than 200 steps, and
+# the calendar's weekdays come round within that.
+_MOST_STEPS = 200
 _LAST_DAY = date.max.toordinal()
 
 
@@ -66,7 +68,66 @@ class CronTimes:
         self._month = (0, -1, 0)  # first and last ordinal of a month, and its mask
 
     def next_after(self, instant: int) -> int | None:
-        """Return the first due instant greater than `instant`; None if none is left."""
+        """Return the first due instant greater than `instant`; None if none is left.
+
+        None also if each time for 40 years falls into a gap and is not made good.
+        """
+        instant += 1
+        segment = self._timeline.at(instant)
+        if instant == segment.start and self._is_due_at_gap(segment):
+            return instant
+        wall = max(instant + segment.shift, self._first_wall(segment))
+        for _ in range(_MOST_STEPS):
+            found = self._wall_from(wall)
+            if found is None:
+                return None
+            if found - segment.shift < segment.end:
+                return found - segment.shift
+            is_near = segment.end - instant < _SLACK_S
+            instant = segment.end
+            if not is_near:
+                instant = max(instant, found - segment.shift - _SLACK_S)
+            segment = self._timeline.at(instant)
+            if self._is_due_at_gap(segment):
+                return segment.start
+            wall = self._first_wall(segment)
+        return None
+
+    def latest_until(self, instant: int) -> int | None:
+        """Return the last due instant not greater than `instant`; None if none."""
+        ...
+
+    def count(self, start: int, end: int) -> int:
+        """Return how many due instants lie in [start, end)."""
+        ...
+
+
+class CronTimes:
+    """Due times of a cron string in a zone."""
+
+    __slots__ = (
+        "_daily",
+        "_fields",
+        "_first_time",
+        "_follows_gap",
+        "_month",
+        "_repeats",
+        "_timeline",
+    )
+
+    def __init__(self, fields: CronFields, timeline: Timeline, dst: Dst) -> None:
+        self._fields = fields
+        self._timeline = timeline
+        self._follows_gap = dst == "vixie" and not fields.is_wild
+        self._repeats = dst == "literal" or fields.is_wild
+        self._first_time = self._time_from(0)
+        self._month = (0, -1, 0)  # first and last ordinal of a month, and its mask
+
+    def next_after(self, instant: int) -> int | None:
+        """Return the first due instant greater than `instant`; None if none is left.
+
+        None also if each time for 40 years falls into a gap and is not made good.
+        """
         instant += 1
         segment = self._timeline.at(instant)
         if instant == segment.start and self._is_due_at_gap(segment):
@@ -99,9 +160,9 @@ class CronTimes:
                 return segment.start
             if found is None:
                 return None
-            near = instant - segment.start < _SLACK_S
+            is_near = instant - segment.start < _SLACK_S
             instant = segment.start - 1
-            if not near:
+            if not is_near:
                 instant = min(instant, found - segment.shift + _SLACK_S)
 
     def count(self, start: int, end: int) -> int:
@@ -310,14 +371,6 @@ class GivenTimes:
     def count(self, start: int, end: int) -> int:
         """Return how many due instants lie in [start, end)."""
         return sum(start <= due < end for due in self._instants)
-
-
-def each_after(times: DueTimes, instant: int) -> Iterator[int]:
-    """Yield the due instants greater than `instant`, without end if there is none."""
-    due = times.next_after(instant)
-    while due is not None:
-        yield due
-        due = times.next_after(due)
 
 
 def _every_so_many_days(period: int, first: int, length: int) -> int:

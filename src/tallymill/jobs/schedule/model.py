@@ -7,11 +7,9 @@ from typing import Literal
 
 from tallymill.jobs.schedule.engine import Dst, DueTimes
 from tallymill.jobs.schedule.words import describe_cron
-from tallymill.jobs.schedule.zones import seconds_of, timeline_of
+from tallymill.jobs.schedule.zones import FIRST_S, LAST_S, seconds_of, timeline_of
 
 Kind = Literal["cron", "every", "at"]
-
-_LAST_S = 253_402_128_000  # 9999-12-30; datetime ends the day after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +40,19 @@ class Schedule:
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the due moments of [start, end) in order."""
-        stop = _ceiling(end)
+        stop = min(_ceiling(end), LAST_S)
+        zone = timeline_of(self.timezone).zone
         due = self.times.next_after(_ceiling(start) - 1)
         while due is not None and due < stop:
-            yield datetime.fromtimestamp(due, timeline_of(self.timezone).zone)
+            yield datetime.fromtimestamp(due, zone)
             due = self.times.next_after(due)
+
+    def upcoming(self, moment: datetime) -> Iterator[datetime]:
+        """Yield the due moments strictly after `moment`, in order, for as long as asked."""
+        due = self.next_after(moment)
+        while due is not None:
+            yield due
+            due = self.next_after(due)
 
     def count_between(self, start: datetime, end: datetime) -> int:
         """Return how many due moments lie in [start, end), without listing them."""
@@ -59,7 +65,7 @@ class Schedule:
         return describe_cron(self.cron_string)
 
     def _moment(self, instant: int | None) -> datetime | None:
-        if instant is None or instant > _LAST_S:
+        if instant is None or not FIRST_S <= instant <= LAST_S:
             return None
         return timeline_of(self.timezone).moment(instant)
 

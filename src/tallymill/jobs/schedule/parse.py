@@ -30,6 +30,7 @@ from tallymill.kernel.errors import Fault, Invalid
 
 # A macro, two fields in figures, or a star: whoever writes these means cron.
 _CRON_LIKE = re.compile(r"\s*@|\s*\d\S*\s+[\d*]|[^*]{0,1000}\*")
+_PROBE_FROM_S = 1_704_067_200  # 2024-01-01; from there on the rules in force count
 _POLICIES: tuple[Dst, ...] = get_args(Dst)
 
 
@@ -102,7 +103,8 @@ def parse_cron(
 
 
 def _checked_zone(request: _Request) -> Timeline:
-    if request.dst in _POLICIES:
+    if request.dst in _PROBE_FROM_S = 1_704_067_200  # 2024-01-01; from there on the rules in force count
+_POLICIES:
         return timeline_of(request.timezone)
     near = difflib.get_close_matches(str(request.dst)[:40], _POLICIES, n=1, cutoff=0)
     fault = Fault(
@@ -113,13 +115,19 @@ def _checked_zone(request: _Request) -> Timeline:
 
 
 def _from_cron(request: _Request, fields: CronFields, timeline: Timeline) -> Schedule:
+    times = CronTimes(fields, timeline, request.dst)
+    if fields.may_hide_in_gap() and times.next_after(_PROBE_FROM_S) is None:
+        raise request.refusal(
+            f"can never come due: each of its times is skipped by the clocks of "
+            f"{request.timezone}; choose another hour, or dst = 'vixie' and a fixed time"
+        )
     return Schedule(
         text=request.text,
         cron_string=fields.text,
         timezone=request.timezone,
         dst=request.dst,
         kind="cron",
-        times=CronTimes(fields, timeline, request.dst),
+        times=times,
     )
 
 

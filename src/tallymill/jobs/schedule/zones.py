@@ -21,12 +21,13 @@ DAY_S = 86_400
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_WALL_S = EPOCH.toordinal() * DAY_S  #: `wall` of 1970-01-01T00:00
 
+# What `datetime` can say in every zone; offsets beyond are those of the last such day.
+FIRST_S = -62_135_424_000  #: 0001-01-03
+LAST_S = 253_402_128_000  #: 9999-12-30
+
 _CHUNK_S = 1 << 23  # 97 days: small enough to look through in 0.1 ms
 # Since 1970 no zone of tzdata 2026 changes twice within six days.
 _PROBE_S = 2 * DAY_S
-# Beyond these the offset of the last known day is taken, so that nothing overflows.
-_FIRST_S = -62_135_424_000  # 0001-01-03
-_LAST_S = 253_402_128_000  # 9999-12-30
 _NAME = re.compile(r"[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*")
 
 
@@ -118,7 +119,7 @@ class Timeline:
         return high
 
     def _shift(self, instant: int) -> int:
-        known = min(max(instant, _FIRST_S), _LAST_S)
+        known = min(max(instant, FIRST_S), LAST_S)
         moment = EPOCH + timedelta(seconds=known)
         offset = moment.astimezone(self.zone).utcoffset() or timedelta(0)
         return offset.days * DAY_S + offset.seconds + EPOCH_WALL_S
