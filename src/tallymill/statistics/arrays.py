@@ -77,15 +77,17 @@ def intake_of_values(
     fields: tuple[str, ...], cells: tuple[list[Any], ...], *, numeric: bool
 ) -> Intake:
     """Return an intake of the rows in which every field has a usable value."""
-    if all(_is_clean(column, numeric=numeric) for column in cells):
+    suspects = [_suspects(column, numeric=numeric) for column in cells]
+    if not any(suspects):
         return Intake(cells, (), range(len(cells[0])), numeric=numeric)
     rejected: dict[int, str] = {}
-    for path, column in zip(fields, cells, strict=True):
-        for index, cell in enumerate(column):
-            reason = _reason(path, cell, numeric=numeric)
-            if reason is not None:
-                rejected.setdefault(index, reason)
-    good = [index not in rejected for index in range(len(cells[0]))]
+    for path, column, places in zip(fields, cells, suspects, strict=True):
+        for index in places:
+            reason = _reason(path, column[index], numeric=numeric)
+            rejected.setdefault(index, reason)
+    good = bytearray(b"\1") * len(cells[0])
+    for index in rejected:
+        good[index] = 0
     return Intake(
         tuple(list(compress(column, good)) for column in cells),
         sorted(rejected.items()),
@@ -94,21 +96,22 @@ def intake_of_values(
     )
 
 
-def _is_clean(column: list[Any], *, numeric: bool) -> bool:
+def _suspects(column: list[Any], *, numeric: bool) -> list[int]:
+    """Return where a column holds what the statistic cannot take."""
     kinds = set(map(type, column))
-    return kinds <= NUMBERS if numeric else not kinds & FAULTY
+    faulty = kinds - NUMBERS if numeric else kinds & FAULTY
+    if not faulty:
+        return []
+    return [at for at, kind in enumerate(map(type, column)) if kind in faulty]
 
 
-def _reason(path: str, cell: object, *, numeric: bool) -> str | None:
+def _reason(path: str, cell: object, *, numeric: bool) -> str:
     if isinstance(cell, Problem):
         return cell.reason
     if cell is msgspec.UNSET:
         return f"data has no field '{path}'"
-    if numeric and type(cell) not in NUMBERS:
-        return f"field '{path}' is {kind_of(cell)}, not a number"
-    if cell is None:
-        return f"field '{path}' is null"
-    return None
+    wanted = ", not a number" if numeric else ""
+    return f"field '{path}' is {kind_of(cell)}{wanted}"
 
 
 def _numbers(values: Sequence[Any]) -> list[Column]:

@@ -24,12 +24,9 @@ def check_statistic(cls: type[Statistic]) -> tuple[Fault, ...]:
 
     Pointers are `/statistics/NAME/ATTRIBUTE`; details name the class and the mend.
     """
-    found = [
-        *_placement(cls),
-        *_fields(cls),
-        *_state(cls),
-        *_methods(cls),
-    ]
+    fields = list(_fields(cls))
+    takes = () if fields else field_names(cls) or ("event",)
+    found = [*_placement(cls), *fields, *_state(cls), *_methods(cls, takes)]
     return tuple(
         Fault(f"/statistics/{cls.name}/{attribute}", f"class {cls.__name__}: {detail}")
         for attribute, detail in found
@@ -91,10 +88,12 @@ def _storable(cls: type[Statistic], state_type: type[Any]) -> Found:
         yield "State", f"its State cannot be stored ({error}); use msgspec's types"
 
 
-def _methods(cls: type[Statistic]) -> Found:
-    takes = field_names(cls) or ("event",)
-    expected = {"add": ("state", *takes), **ARGUMENTS}
-    if hasattr(cls, "add_batch"):
+def _methods(cls: type[Statistic], takes: tuple[str, ...]) -> Found:
+    """Look at the methods; with `takes` empty, `add` has to wait for its fields."""
+    expected = dict(ARGUMENTS)
+    if takes:
+        expected["add"] = ("state", *takes)
+    if takes and cls.add_batch is not None:
         expected["add_batch"] = ("state", *takes)
     for method, arguments in expected.items():
         if getattr(cls, method) is getattr(Statistic, method, None):

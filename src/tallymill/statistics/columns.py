@@ -35,7 +35,7 @@ class Columns:
         self.events = events
         self.rows = range(len(events)) if rows is None else rows
         self._cells = cells
-        self._narrowed: dict[Where, Columns] = {}
+        self._narrowed: dict[object, Columns] = {}
         self._intakes: dict[tuple[tuple[str, ...], bool], Intake] = {}
 
     def __len__(self) -> int:
@@ -48,24 +48,25 @@ class Columns:
         """
         if not where:
             return self
-        key = tuple((path, _typed(wanted)) for path, wanted in where)
+        # With its type, as true and 1 are the same key of a dict.
+        key = tuple((path, type(wanted), wanted) for path, wanted in where)
         if key not in self._narrowed:
             self._narrowed[key] = self._narrow(where)
         return self._narrowed[key]
 
-    def intake(self, fields: tuple[str, ...], numeric: Any) -> Intake:  # noqa: ANN401 - a flag
+    def intake(self, fields: tuple[str, ...], *, numeric: bool) -> Intake:
         """Return what a statistic over these fields can take, and what it cannot.
 
         Args:
             fields: Paths; none for the event itself.
             numeric: Whether values that are not numbers are set aside.
         """
-        key = (fields, bool(numeric))
+        key = (fields, numeric)
         if key not in self._intakes:
-            self._intakes[key] = self._take(fields, key[1])
+            self._intakes[key] = self._take(fields, numeric=numeric)
         return self._intakes[key]
 
-    def _take(self, fields: tuple[str, ...], numeric: bool) -> Intake:  # noqa: FBT001 - private
+    def _take(self, fields: tuple[str, ...], *, numeric: bool) -> Intake:
         if not fields:
             return intake_of_events(self.events)
         return intake_of_values(
@@ -129,11 +130,6 @@ def _equals(cell: object, wanted: object) -> bool:
     if isinstance(cell, bool) or isinstance(wanted, bool):
         return cell is wanted
     return cell == wanted
-
-
-def _typed(wanted: Any) -> Any:  # noqa: ANN401 - any JSON scalar
-    """Return a key for the cache in which true and 1 are two things."""
-    return f"bool:{wanted}" if isinstance(wanted, bool) else wanted
 
 
 class Tree(dict[str, "Tree | None"]):

@@ -17,7 +17,7 @@ LATER_KEYS: Final = ("by", "window")
 RESERVED: Final = "live"  #: GET /statistics/live is the stream of changes
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
-Report = Callable[[str, str], None]  #: takes a key of the table and what is wrong
+Report = Callable[[str, str], None]  #: takes a key, escaped, and what is wrong
 
 
 def parse_definitions(
@@ -68,7 +68,7 @@ def _parse(name: str, table: object, faults: list[Fault]) -> StatisticDefinition
     place = f"/statistics/{_escaped(name)}"
 
     def report(key: str, detail: str) -> None:
-        faults.append(Fault(f"{place}/{_escaped(key)}" if key else place, detail))
+        faults.append(Fault(f"{place}/{key}" if key else place, detail))
 
     wrong = name_fault(name)
     if wrong is not None:
@@ -93,7 +93,9 @@ def _unknown_keys(table: Mapping[str, object], report: Report) -> None:
         if key in LATER_KEYS:
             report(key, f"'{key}' is not built yet; leave it out, or write a class")
         elif key not in KEYS:
-            report(key, f"there is no setting '{key}' here{_nearest(key, KEYS)}")
+            report(
+                _escaped(key), f"there is no setting '{key}' here{_nearest(key, KEYS)}"
+            )
 
 
 def _kind(table: Mapping[str, object], report: Report) -> str:
@@ -144,14 +146,14 @@ def _where(table: Mapping[str, object], report: Report) -> Where:
         return ()
     conditions: list[tuple[str, str | int | float | bool]] = []
     for path, wanted in _flat(where):
-        wrong = field_fault(path)
+        place, wrong = f"where/{_escaped(path)}", field_fault(path)
         if wrong is not None:
-            report(f"where/{path}", wrong)
+            report(place, wrong)
         elif isinstance(wanted, str | int) or _is_finite(wanted):
             conditions.append((path, wanted))
         else:
             report(
-                f"where/{path}",
+                place,
                 f"is {_shown(wanted)}; compare with a string, a number, true or false "
                 "(anything richer is a class)",
             )

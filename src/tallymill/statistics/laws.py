@@ -193,8 +193,7 @@ def _round_trip(subject: _Subject) -> str | None:
 
 
 def _batches(subject: _Subject) -> str | None:
-    statistic = subject.bound.statistic
-    add_batch = getattr(statistic, "add_batch", None)
+    add_batch = subject.bound.statistic.add_batch
     if add_batch is None:
         return None
     rows = subject.rows()

@@ -6,7 +6,6 @@ Large NumPy columns take a short cut through a few buckets, by exponent.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,13 +20,34 @@ Number = int | float
 Column = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(slots=True)
 class ExactSum:
-    """The sum of finite numbers, exact until it is read."""
+    """The sum of finite numbers, exact until it is read.
 
-    whole: int = 0  #: the sum of the integers
-    steps: int = 0  #: the sum of the floats, in units of 2**-1074
-    floats: int = 0  #: how many of the numbers were floats
+    May stand in the `State` of a user's own statistic as well. No dataclass: `msgspec`
+    would store one its own way, which ends at 64 bits.
+
+    Args:
+        whole: The sum of the integers.
+        steps: The sum of the floats, in units of 2**-1074.
+        floats: How many of the numbers were floats, >= 0.
+    """
+
+    __slots__ = ("floats", "steps", "whole")
+
+    def __init__(self, whole: int = 0, steps: int = 0, floats: int = 0) -> None:
+        self.whole = whole
+        self.steps = steps
+        self.floats = floats
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ExactSum):
+            return NotImplemented
+        return self._parts() == other._parts()
+
+    __hash__ = None  # type: ignore[assignment]  # it changes, so it is no key
+
+    def __repr__(self) -> str:
+        return f"ExactSum{self._parts()}"
 
     def add(self, value: Number) -> None:
         """Add one finite number; a bool is no number.
@@ -82,6 +102,9 @@ class ExactSum:
             return ((self.whole << STEP) + self.steps) / (count << STEP)
         except OverflowError:
             return None
+
+    def _parts(self) -> tuple[int, int, int]:
+        return (self.whole, self.steps, self.floats)
 
 
 def exact_sum(values: Iterable[Number]) -> ExactSum:

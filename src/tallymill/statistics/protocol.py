@@ -5,7 +5,7 @@ they keep are in `laws`. How a class is checked when it is loaded is in `checkin
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 
@@ -54,6 +54,11 @@ class Statistic:
         aside with the reason, and the state stays as it was.
         """
         raise NotImplementedError
+
+    add_batch: ClassVar[Callable[..., None] | None] = None
+    #: Optional. Called as `add_batch(state, column, ...)` with one read-only NumPy array
+    #: for each field (int64, float64 or object), or with the sequence of events; does
+    #: what `add` would do for each in turn. If it raises, `add` is called instead.
 
     def merge(self, a: Any, b: Any) -> Any:  # noqa: ANN401 - the subclass's State
         """Return the state of both parts' events; change neither."""

@@ -83,6 +83,8 @@ def _inward(wanted: type[Any], value: Any) -> Any:  # noqa: ANN401 - msgspec's h
     if wanted is ExactSum:
         whole, steps, floats = value
         return ExactSum(_integer(whole), _integer(steps), floats)
+    if wanted is object:  # as an annotation it means any value, as `Any` does
+        return value
     raise TypeError(f"a {wanted.__name__} cannot be read from a stored state")
 
 
