@@ -73,11 +73,11 @@ class CronTimes:
         None also if each time for 40 years falls into a gap and is not made good.
         """
         instant += 1
-        segment = self._timeline.at(instant)
-        if instant == segment.start and self._is_due_at_gap(segment):
-            return instant
-        wall = max(instant + segment.shift, self._first_wall(segment))
         for _ in range(_MOST_STEPS):
+            segment = self._timeline.at(instant)
+            if instant == segment.start and self._is_due_at_gap(segment):
+                return instant
+            wall = max(instant + segment.shift, self._first_wall(segment))
             found = self._wall_from(wall)
             if found is None:
                 return None
@@ -87,67 +87,7 @@ class CronTimes:
             instant = segment.end
             if not is_near:
                 instant = max(instant, found - segment.shift - _SLACK_S)
-            segment = self._timeline.at(instant)
-            if self._is_due_at_gap(segment):
-                return segment.start
-            wall = self._first_wall(segment)
         return None
-
-    def latest_until(self, instant: int) -> int | None:
-        """Return the last due instant not greater than `instant`; None if none."""
-        ...
-
-    def count(self, start: int, end: int) -> int:
-        """Return how many due instants lie in [start, end)."""
-        ...
-
-
-class CronTimes:
-    """Due times of a cron string in a zone."""
-
-    __slots__ = (
-        "_daily",
-        "_fields",
-        "_first_time",
-        "_follows_gap",
-        "_month",
-        "_repeats",
-        "_timeline",
-    )
-
-    def __init__(self, fields: CronFields, timeline: Timeline, dst: Dst) -> None:
-        self._fields = fields
-        self._timeline = timeline
-        self._follows_gap = dst == "vixie" and not fields.is_wild
-        self._repeats = dst == "literal" or fields.is_wild
-        self._first_time = self._time_from(0)
-        self._month = (0, -1, 0)  # first and last ordinal of a month, and its mask
-
-    def next_after(self, instant: int) -> int | None:
-        """Return the first due instant greater than `instant`; None if none is left.
-
-        None also if each time for 40 years falls into a gap and is not made good.
-        """
-        instant += 1
-        segment = self._timeline.at(instant)
-        if instant == segment.start and self._is_due_at_gap(segment):
-            return instant
-        wall = max(instant + segment.shift, self._first_wall(segment))
-        while True:
-            found = self._wall_from(wall)
-            if found is None:
-                return None
-            if found - segment.shift < segment.end:
-                return found - segment.shift
-            instant = (
-                segment.end
-                if segment.end - instant < _SLACK_S
-                else max(segment.end, found - segment.shift - _SLACK_S)
-            )
-            segment = self._timeline.at(instant)
-            if self._is_due_at_gap(segment):
-                return segment.start
-            wall = self._first_wall(segment)
 
     def latest_until(self, instant: int) -> int | None:
         """Return the last due instant not greater than `instant`; None if none."""

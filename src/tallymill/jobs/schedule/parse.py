@@ -103,8 +103,7 @@ def parse_cron(
 
 
 def _checked_zone(request: _Request) -> Timeline:
-    if request.dst in _PROBE_FROM_S = 1_704_067_200  # 2024-01-01; from there on the rules in force count
-_POLICIES:
+    if request.dst in _POLICIES:
         return timeline_of(request.timezone)
     near = difflib.get_close_matches(str(request.dst)[:40], _POLICIES, n=1, cutoff=0)
     fault = Fault(

@@ -32,7 +32,11 @@ _NAME = re.compile(r"[A-Za-z0-9_+\-]+(/[A-Za-z0-9_+\-]+)*")
 
 
 class Segment(NamedTuple):
-    """A stretch of time with one UTC offset. Cut at will where nothing changes."""
+    """A stretch of time with one UTC offset.
+
+    Where nothing changes it may be cut, but never within a day after a change: what a
+    clock put back repeats belongs to one segment.
+    """
 
     start: int  #: first instant, seconds
     end: int  #: first instant that is no longer of it, seconds
@@ -68,7 +72,7 @@ class Timeline:
             if segment.start + segment.shift <= wall < segment.end + segment.shift:
                 found.append(wall - segment.shift)
             segment = self.at(segment.end)
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
 
     def end_of_gap(self, wall: int) -> int:
         """Return the first instant at which the clock has passed `wall`."""
@@ -95,21 +99,31 @@ class Timeline:
 
     def _survey(self, index: int) -> tuple[Segment, ...]:
         start, end = index * _CHUNK_S, (index + 1) * _CHUNK_S
+        opened, before, shift = self._opening(start)
         segments = []
-        before = shift = self._shift(start - 1)
-        first = self._shift(start)
-        opened, shift = start, first
+        known = start
         for probe in range(start + _PROBE_S, end + _PROBE_S, _PROBE_S):
             last = min(probe, end - 1)
-            if self._shift(last) == shift:
-                continue
-            changed = self._change(max(opened, probe - _PROBE_S), last, shift)
-            segments.append(Segment(opened, changed, shift, before))
-            opened, before, shift = changed, shift, self._shift(changed)
+            if self._shift(last) != shift:
+                changed = self._change(known, last, shift)
+                segments.append(Segment(opened, changed, shift, before))
+                opened, before, shift = changed, shift, self._shift(changed)
+            known = last
         segments.append(Segment(opened, end, shift, before))
         return tuple(segments)
 
+    def _opening(self, start: int) -> tuple[int, int, int]:
+        """Return since when the offset at `start` holds, what was before, and itself.
+
+        Looks back one day: of an older change nothing is repeated any more.
+        """
+        shift, before = self._shift(start), self._shift(start - DAY_S)
+        if shift == before:
+            return start, shift, shift
+        return self._change(start - DAY_S, start, before), before, shift
+
     def _change(self, low: int, high: int, shift: int) -> int:
+        """Return the first instant in (low, high] at which `shift` no longer holds."""
         while high - low > 1:
             middle = (low + high) // 2
             if self._shift(middle) == shift:
