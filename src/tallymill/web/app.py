@@ -1,0 +1,110 @@
+"""Builds the ASGI application: raw hot paths in front, Litestar behind them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from litestar import Litestar, Request, Response
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from tallymill.web.asgi import App
+from tallymill.web.body import BodyReader, Budget
+from tallymill.web.drain import Drain
+from tallymill.web.faults import translate
+from tallymill.web.front import Front
+from tallymill.web.metrics import Metrics
+from tallymill.web.post_events import PostEvents
+from tallymill.web.problems import PROBLEM_JSON, problem_of
+from tallymill.web.routes.health import health_routes
+from tallymill.web.routes.statistics import statistic_routes
+from tallymill.web.routes.workers import worker_routes
+from tallymill.web.services import Services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """The application, and what the server needs to end it well."""
+
+    app: App
+    drain: Drain
+
+
+def build(services: Services) -> Web:
+    """Return the application over these services."""
+    drain, metrics, budget = Drain(), Metrics(), Budget()
+    reader = BodyReader(
+        clock=services.clock, budget=budget, limit_bytes=services.limits.body_bytes
+    )
+    raw: dict[tuple[str, str], App] = {
+        ("POST", "/events"): PostEvents(services, reader, metrics),
+    }
+    handlers = [
+        *worker_routes(services),
+        *statistic_routes(services),
+        *health_routes(services, drain, metrics, budget),
+    ]
+    front = Front(
+        raw,
+        cast("App", _application(handlers, raw)),
+        drain=drain,
+        metrics=metrics,
+        clock=services.clock,
+        reader=reader,
+    )
+    return Web(app=front, drain=drain)
+
+
+def _application(
+    handlers: list[HTTPRouteHandler], raw: Mapping[tuple[str, str], App]
+) -> Litestar:
+    methods = _Methods(raw)
+
+    def tell(request: Request, error: Exception) -> Response[bytes]:  # type: ignore[type-arg] # any user, any state
+        cause: BaseException = error
+        if isinstance(error, HTTPException):
+            cause = translate(error, request.scope["path"], methods.of)
+        found = problem_of(cause)
+        headers = {
+            name.decode("ascii"): value.decode("ascii") for name, value in found.headers
+        }
+        return Response(
+            found.body,
+            status_code=found.status,
+            media_type=PROBLEM_JSON.decode("ascii"),
+            headers=headers,
+        )
+
+    app = Litestar(
+        handlers,
+        exception_handlers={Exception: tell},
+        openapi_config=None,
+        logging_config=None,
+    )
+    methods.learn(app)
+    return app
+
+
+class _Methods:
+    """Which methods a path takes, raw routes included."""
+
+    def __init__(self, raw: Mapping[tuple[str, str], App]) -> None:
+        self._known = [(re.compile(re.escape(path)), {verb}) for verb, path in raw]
+
+    def learn(self, app: Litestar) -> None:
+        """Add the application's routes."""
+        for route in app.routes:
+            pattern = re.sub(r"\\{[^/]*\\}", "[^/]+", re.escape(route.path_format))
+            methods = set(getattr(route, "methods", ())) - {"OPTIONS"}
+            self._known.append((re.compile(pattern), methods))
+
+    def of(self, path: str) -> str:
+        """Return the methods, as in the header `Allow`."""
+        found = {
+            method
+            for pattern, methods in self._known
+            if pattern.fullmatch(path)
+            for method in methods
+        }
+        return ", ".join(sorted(found))

@@ -1,0 +1,63 @@
+"""ASGI's shapes, reading a request's head, and sending a whole answer.
+
+What the raw routes share. Nothing here knows a room.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+#: On every answer: data is not cached, and no browser guesses what it is.
+SAFE_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+JSON: Final = b"application/json"
+
+
+class Disconnected(Exception):
+    """The client went away before its request was complete."""
+
+
+def header_values(scope: Scope, name: bytes) -> list[bytes]:
+    """Return every value of a header, in order; `name` is in lower case."""
+    return [value for key, value in scope["headers"] if key == name]
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return the first value of a header, or None; `name` is in lower case."""
+    for key, value in scope["headers"]:
+        if key == name:
+            found: bytes = value
+            return found
+    return None
+
+
+async def answer(
+    send: Send,
+    status: int,
+    body: bytes,
+    *,
+    content_type: bytes = JSON,
+    headers: Headers = (),
+) -> None:
+    """Send a complete answer."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", content_type),
+                (b"content-length", b"%d" % len(body)),
+                *SAFE_HEADERS,
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,148 @@
+"""The front door: finds the raw routes by exact match; the application has the rest.
+
+Every request passes here, so this is where a drain refuses, where errors become
+problems, and where the hot paths are timed.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from tallymill.events.jsontext import check_utf8
+from tallymill.kernel.clock import Clock
+from tallymill.kernel.errors import Unavailable
+from tallymill.web.asgi import (
+    SAFE_HEADERS,
+    App,
+    Disconnected,
+    Message,
+    Receive,
+    Scope,
+    Send,
+)
+from tallymill.web.body import BodyReader, has_body
+from tallymill.web.drain import Drain
+from tallymill.web.formats import check_is_json
+from tallymill.web.metrics import Metrics
+from tallymill.web.problems import CLOSE, send_problem
+
+#: Asked by whoever decides whether to send requests here; answered in a drain too.
+_ALWAYS: Final = frozenset({"/health/live", "/health/ready"})
+
+
+class _Watched:
+    """A `send` that knows whether the answer has begun."""
+
+    __slots__ = ("_send", "has_started")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.has_started = False
+
+    async def __call__(self, message: Message) -> None:
+        self.has_started = True
+        await self._send(message)
+
+
+class _Safe:
+    """A `send` that adds the headers that every answer has."""
+
+    __slots__ = ("_send",)
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = {name for name, _ in message["headers"]}
+            missing = [pair for pair in SAFE_HEADERS if pair[0] not in given]
+            message["headers"] = [*message["headers"], *missing]
+        await self._send(message)
+
+
+class _Replay:
+    """A `receive` that gives out a body that was read before."""
+
+    __slots__ = ("_body", "_receive")
+
+    def __init__(self, body: bytes | bytearray, receive: Receive) -> None:
+        self._body: bytes | None = bytes(body)
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+class Front:
+    """The ASGI application that the server runs."""
+
+    def __init__(
+        self,
+        raw: Mapping[tuple[str, str], App],
+        rest: App,
+        *,
+        drain: Drain,
+        metrics: Metrics,
+        clock: Clock,
+        reader: BodyReader,
+    ) -> None:
+        self._raw = {
+            key: (app, metrics.seconds.labels(f"{key[0]} {key[1]}").observe)
+            for key, app in raw.items()
+        }
+        self._rest = rest
+        self._drain = drain
+        self._metrics = metrics
+        self._clock = clock
+        self._reader = reader
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        found = self._raw.get((scope["method"], scope["path"]))
+        if self._drain.has_begun and scope["path"] not in _ALWAYS:
+            await self._refuse_while_draining(scope, send)
+        elif found is None:
+            await self._guarded(self._application, scope, receive, send)
+        else:
+            app, observe = found
+            began_s = self._clock.monotonic_s()
+            await self._guarded(app, scope, receive, send)
+            observe(self._clock.monotonic_s() - began_s)
+
+    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, its body read and unpacked under our limits."""
+        if scope["method"] == "HEAD":
+            # The server leaves the body of its answer out by itself.
+            scope = {**scope, "method": "GET"}
+        if not has_body(scope):
+            await self._rest(scope, receive, _Safe(send))
+            return
+        check_is_json(scope)
+        with self._reader.share() as share:
+            body = await self._reader.read(scope, receive, share)
+            check_utf8(body)
+            await self._rest(scope, _Replay(body, receive), _Safe(send))
+
+    async def _guarded(
+        self, app: App, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        watched = _Watched(send)
+        try:
+            await app(scope, receive, watched)
+        except Disconnected:
+            return
+        except Exception as error:
+            if watched.has_started:
+                # Half an answer cannot be mended; the server cuts the connection.
+                raise
+            status = await send_problem(scope, send, error)
+            self._metrics.refused.labels(str(status)).inc()
+
+    async def _refuse_while_draining(self, scope: Scope, send: Send) -> None:
+        error = Unavailable("The server is shutting down; try again.")
+        status = await send_problem(scope, send, error, headers=[CLOSE])
+        self._metrics.refused.labels(str(status)).inc()

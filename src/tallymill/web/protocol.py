@@ -1,0 +1,106 @@
+"""uvicorn's HTTP/1.1 protocol with the guards that it leaves out.
+
+A head that is too large or trickles, and the rest of a refused body, end the
+connection. Who calls: `server`.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tallymill.web.problems import Problem
+
+HEAD_BYTES_MOST: Final = 64 * 1024
+#: From the connection, or the first byte of a request, to the end of its head.
+HEAD_S: Final = 15.0
+#: How long the rest of a body is thrown away after its refusal was sent. Closing at
+#: once would reset the connection before the client has read why.
+LINGER_S: Final = 10.0
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    _head_bytes = 0
+    _is_in_head = True
+    _guard: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        """Wait for a request, but not for ever."""
+        super().connection_made(transport)
+        self._arm(HEAD_S)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes in, unless a head has had too many."""
+        super().data_received(data)
+        if not self._is_in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > HEAD_BYTES_MOST:
+            self._refuse(431, "The head is too large", "Send fewer or shorter headers.")
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        super().on_message_begin()
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._arm(HEAD_S)
+
+    def on_headers_complete(self) -> None:
+        """End a head."""
+        self._is_in_head = False
+        self._disarm()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request; what comes next is another's head."""
+        super().on_message_complete()
+        self._disarm()
+        self._is_in_head = True
+        self._head_bytes = 0
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, or throw the rest of a refused body away."""
+        super().on_response_complete()
+        if not self._is_in_head:
+            self._arm(LINGER_S)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP."""
+        self._refuse(400, "The request cannot be read", f"It is no valid HTTP: {msg}")
+
+    def _refuse(self, status: int, title: str, detail: str) -> None:
+        problem = Problem(
+            type="urn:tallymill:problem:malformed",
+            title=title,
+            status=status,
+            detail=detail,
+        )
+        body = msgspec.json.encode(problem)
+        if not self.transport.is_closing():
+            self.transport.write(
+                b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
+                b"content-length: %d\r\nconnection: close\r\n\r\n%s"
+                % (status, title.encode("ascii"), len(body), body)
+            )
+            self.transport.close()
+
+    def _arm(self, seconds: float) -> None:
+        self._disarm()
+        self._guard = self.loop.call_later(seconds, self._time_is_up)
+
+    def _disarm(self) -> None:
+        if self._guard is not None:
+            self._guard.cancel()
+            self._guard = None
+
+    def _time_is_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.abort()

@@ -1,0 +1,68 @@
+"""Query parameters: known ones, each once, nothing else."""
+
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import parse_qsl
+
+from tallymill.kernel.errors import Fault, Invalid, Malformed
+
+_TRUTH: Final = {"true": True, "false": False}
+
+
+def read_query(raw: bytes, known: Collection[str]) -> dict[str, str]:
+    """Return the parameters of a query string by name.
+
+    Args:
+        raw: What follows the question mark, percent-encoded.
+        known: The names that are taken.
+
+    Raises:
+        Malformed: It is no UTF-8 once decoded.
+        Invalid: A parameter is unknown or comes twice; each is named.
+    """
+    if not raw:
+        return {}
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for name, value in _pairs(raw):
+        if name not in known:
+            taken = ", ".join(sorted(known)) or "none"
+            faults.append(Fault(name, f"is no parameter here; taken: {taken}"))
+        elif name in found:
+            faults.append(Fault(name, "comes more than once; send it once"))
+        else:
+            found[name] = value
+    if faults:
+        raise Invalid(
+            f"The query parameter {faults[0].pointer[:80]!r} {faults[0].detail}.",
+            faults=faults,
+        )
+    return found
+
+
+def read_truth(query: dict[str, str], name: str) -> bool:
+    """Return a parameter that is `true` or `false`; False if it is left out.
+
+    Raises:
+        Invalid: It is neither.
+    """
+    text = query.get(name, "false")
+    value = _TRUTH.get(text)
+    if value is None:
+        what = f"must be true or false, not {text[:80]!r}"
+        raise Invalid(f"The query parameter {name} {what}.", faults=[Fault(name, what)])
+    return value
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=100,
+        )
+    except UnicodeDecodeError as exc:
+        raise Malformed("The query is not UTF-8 in percent-encoding.") from exc
+    except ValueError as exc:
+        raise Malformed("The query has more than 100 parameters.") from exc

@@ -1,0 +1,1 @@
+"""The application's routes, a file for each room; made over `Services`."""

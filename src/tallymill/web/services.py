@@ -1,0 +1,32 @@
+"""What the routes stand on; built by `assembly`, handed to `app.build`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tallymill.events.ingest import Ingest
+from tallymill.events.model import Limits
+from tallymill.events.ports import EventLog
+from tallymill.kernel.clock import Clock
+from tallymill.results.ports import ResultStore
+from tallymill.statistics.answers import Answers
+from tallymill.workers.ports import Ledger
+from tallymill.workers.service import Workforce
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The rooms, as the web asks them."""
+
+    clock: Clock
+    limits: Limits
+    ingest: Ingest
+    log: EventLog
+    ledger: Ledger
+    workforce: Workforce
+    answers: Answers
+    results: ResultStore
+    timezone: str  #: IANA name; of previews that name none
+    #: A sentence for each reason why the server cannot do its work now.
+    troubles: Callable[[], Sequence[str]]
+    #: Bytes that the database's files take.
+    log_bytes: Callable[[], int]
