@@ -67,7 +67,7 @@ def test_an_empty_class_hears_of_everything_it_lacks_at_once():
 @pytest.mark.parametrize(
     ("attributes", "where", "word"),
     [
-        ({"State": Needs}, "State", "no default for total"),
+        ({"State": Needs}, "State", "Missing required argument 'total'"),
         ({"State": Frozen}, "State", "frozen"),
         ({"State": dict}, "State", "no State"),
         ({"State": Unstorable}, "State", "cannot be stored"),
@@ -96,6 +96,22 @@ def test_a_fault_names_its_place_and_its_mend(attributes, where, word):
 
     assert set(found) == {where}
     assert word in found[where]
+
+
+def test_a_state_with_an_annotation_that_means_nothing_is_a_fault():
+    namespace = {"msgspec": msgspec, "__name__": "nowhere"}
+    exec("class State(msgspec.Struct):\n    total: 'Unknown' = 0", namespace)
+
+    found = faults_of(variant(State=namespace["State"]))
+
+    assert "cannot be stored" in found["State"]
+
+
+def test_a_class_that_needs_arguments_is_a_fault():
+    def needs(self, argument):
+        pass
+
+    assert "cannot be made" in faults_of(variant(__init__=needs))["State"]
 
 
 def test_an_add_that_must_be_awaited_is_refused():

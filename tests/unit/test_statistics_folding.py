@@ -83,6 +83,8 @@ def test_the_two_delivered_statistics_answer_as_the_contract_says():
     [
         ("sum", [1, 2, 3], 6),
         ("sum", [], 0),
+        ("sum", [10**4299 * 9] * 2, None),
+        ("mean", [2140] * 17 + [2146], 2140.3333333333335),
         ("sum", [2**53, 1], 2**53 + 1),
         ("sum", [2**66, 1], 2**66 + 1),
         ("sum", [0.1] * 10, 1.0),
@@ -375,3 +377,80 @@ def test_a_statistic_without_fields_gets_the_event_and_text_fields_work():
     outcome = subjects.fold(subjects.new_state(), read(subjects, batch))
 
     assert subjects.result(outcome.state) == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("returned", "answered"),
+    [
+        (np.int64(7), 7),
+        (np.array([1.5, 2.0]), [1.5, 2.0]),
+        (float("inf"), None),
+        ({"low": np.float64(1.5), "high": float("nan")}, {"low": 1.5, "high": None}),
+        (2**70, 2**70),
+    ],
+    ids=str,
+)
+def test_a_result_is_answered_as_json_has_it(returned, answered):
+    class Returns(Picky):
+        def result(self, state):
+            return returned
+
+    returns = bind_class(Returns)
+
+    assert returns.result(returns.new_state()) == answered
+
+
+def test_a_result_that_json_has_no_form_for_names_itself():
+    class Returns(Picky):
+        def result(self, state):
+            return object()
+
+    returns = bind_class(Returns)
+
+    with pytest.raises(Failed, match="result returned no JSON value TypeError"):
+        returns.result(returns.new_state())
+
+
+def test_a_method_that_exits_does_not_end_the_server():
+    class Exits(Picky):
+        def add(self, state, weight):
+            raise SystemExit(1)
+
+    exits = bind_class(Exits)
+
+    outcome = exits.fold(exits.new_state(), read(exits, weights(1)))
+
+    assert outcome.rejected == ((0, "add raised SystemExit: 1"),)
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 100])
+def test_integers_and_floats_in_one_column_stay_what_they_are(count):
+    """A column of floats would turn 2**53 + 1 into 2**53."""
+    values = [2**53 + 1, 0.5, 2**66] * count
+
+    assert value_of(builtin("max"), *values) == 2**66
+    assert value_of(builtin("min"), *values) == 0.5
+    assert value_of(builtin("sum"), *values[::3], *values[2::3]) == count * (
+        2**53 + 1 + 2**66
+    )
+
+
+def test_the_same_events_can_be_folded_by_statistics_with_different_conditions():
+    yes = builtin("sum", where=(("open", True),))
+    one = builtin("sum", where=(("open", 1),))
+    batch = ColumnReader(yes.paths).read(
+        events(b'{"open": true, "weight": 1}', b'{"open": 1.0, "weight": 2}')
+    )
+
+    first = yes.fold(yes.new_state(), batch)
+    second = one.fold(one.new_state(), batch)
+
+    assert (yes.result(first.state), one.result(second.state)) == (1, 2)
+
+
+def test_an_empty_batch_changes_nothing():
+    for statistic in [builtin("mean"), builtin("count", None), bind_class(Picky)]:
+        outcome = statistic.fold(statistic.new_state(), read(statistic, []))
+
+        assert outcome.state == statistic.new_state()
+        assert (outcome.taken, outcome.rejected) == (0, ())

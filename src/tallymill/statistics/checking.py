@@ -70,22 +70,19 @@ def _state(cls: type[Statistic]) -> Found:
         return
     if state_type.__struct_config__.frozen:
         yield "State", "its State is frozen, but `add` changes it; drop frozen=True"
-    missing = [f.name for f in msgspec.structs.fields(state_type) if f.required]
-    if missing:
-        yield (
-            "State",
-            f"its State has no default for {', '.join(missing)}; give each field value",
-        )
-        return
-    yield from _storable(cls, state_type)
-
-
-def _storable(cls: type[Statistic], state_type: type[Any]) -> Found:
-    statistic = cls()
     try:
-        load_state(statistic, dump_state(statistic, state_type()))
+        statistic = cls()
+        state = statistic.State()
+    except Exception as error:  # noqa: BLE001 - whatever the user's class raises
+        yield "State", f"it or its State() cannot be made ({error}); {_DEFAULTS}"
+        return
+    try:
+        load_state(statistic, dump_state(statistic, state))
     except Exception as error:  # noqa: BLE001 - whatever the user's types raise
         yield "State", f"its State cannot be stored ({error}); use msgspec's types"
+
+
+_DEFAULTS: Final = "give each of its fields the value that adds nothing"
 
 
 def _methods(cls: type[Statistic], takes: tuple[str, ...]) -> Found:

@@ -13,6 +13,7 @@ import numpy as np
 STEP: Final = 1074  #: 2**-STEP is the least positive float
 MANTISSA: Final = 53  #: bits of a float's mantissa
 LOW_BITS: Final = 26  #: half of the mantissa; the other half has 27
+MOST_BITS: Final = 14_000  #: of an integer that is answered; below 4300 digits
 CHUNK: Final = 1 << 20  #: 27 bits of mantissa and 20 of count stay below 53
 SMALL: Final = 48  #: below this many values Python is faster than NumPy (measured)
 
@@ -85,11 +86,11 @@ class ExactSum:
     def value(self) -> Number | None:
         """Return the sum: an exact int while only ints came, else the nearest float.
 
-        None if it is beyond the largest float (about 1.8e308), where JSON has no
-        number for it either.
+        None if a float would be beyond the largest (about 1.8e308), or an int beyond
+        the 4300 digits that Python writes: there is no number to send then.
         """
         if not self.floats:
-            return self.whole
+            return self.whole if self.whole.bit_length() <= MOST_BITS else None
         return self.over(1)
 
     def over(self, count: int) -> float | None:

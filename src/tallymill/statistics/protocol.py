@@ -58,7 +58,8 @@ class Statistic:
     add_batch: ClassVar[Callable[..., None] | None] = None
     #: Optional. Called as `add_batch(state, column, ...)` with one read-only NumPy array
     #: for each field (int64, float64 or object), or with the sequence of events; does
-    #: what `add` would do for each in turn. If it raises, `add` is called instead.
+    #: what `add` would do for each in turn. A `numeric` statistic with one field is
+    #: called once for each kind of array. If it raises, `add` is called instead.
 
     def merge(self, a: Any, b: Any) -> Any:  # noqa: ANN401 - the subclass's State
         """Return the state of both parts' events; change neither."""

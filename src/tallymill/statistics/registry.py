@@ -57,7 +57,10 @@ def bind_definition(definition: StatisticDefinition) -> BoundStatistic:
         stream=definition.stream,
         kind=definition.kind,
         version=_version(
-            [definition.kind, str(statistic.revision)], definition.stream, fields, where
+            [definition.name, definition.kind, str(statistic.revision)],
+            definition.stream,
+            fields,
+            where,
         ),
         fields=fields,
         statistic=statistic,
@@ -74,7 +77,9 @@ def bind_class(cls: type[Statistic]) -> BoundStatistic:
         name=cls.name,
         stream=cls.stream,
         kind=cls.__name__,
-        version=_version([str(cls.revision), *_sources(cls)], cls.stream, fields, ()),
+        version=_version(
+            [cls.name, str(cls.revision), *_sources(cls)], cls.stream, fields, ()
+        ),
         fields=fields,
         statistic=cls(),
     )
@@ -113,7 +118,11 @@ def _taken_twice(cls: type[Statistic], other: BoundStatistic) -> Fault:
 def _version(
     meaning: list[str], stream: str, fields: tuple[str, ...], where: Where
 ) -> str:
-    """Return 16 hexadecimal digits that change when any part of the meaning does."""
+    """Return 16 hexadecimal digits that change when any part of the meaning does.
+
+    The name is a part of it: states are kept by version, and two statistics of the
+    same meaning must not share one.
+    """
     parts = msgspec.json.encode([meaning, stream, fields, where])
     return hashlib.sha256(parts).hexdigest()[:16]
 
