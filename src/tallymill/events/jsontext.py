@@ -84,8 +84,12 @@ def malformed(what: str, at: int, line: int, column: int) -> Malformed:
 
 def _reason(text: bytes, said: str) -> tuple[str, int]:
     found = _BYTE.match(said)
-    at = int(found[2]) if found else len(text)
-    return _plainer(text, at) or (found[1] if found else "it ends too early"), at
+    if found is None:
+        return _plainer(text, len(text)) or "it ends too early", len(text)
+    what, at = found[1], int(found[2])
+    if what == "trailing characters":  # the decoder names the byte after the first
+        return "there is something after its end", at - 1
+    return _plainer(text, at) or what, at
 
 
 def _plainer(text: bytes, at: int) -> str | None:

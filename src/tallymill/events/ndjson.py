@@ -94,4 +94,4 @@ def _read(line: _Line, limits: Limits) -> Event | list[Fault]:
     if fault is None:
         return read_event(msgspec.Raw(line.text.strip(_BLANK)))
     what, at = fault
-    raise malformed(what, line.start + at, line.number, at + 1)
+    raise malformed(f"is no JSON: {what}", line.start + at, line.number, at + 1)

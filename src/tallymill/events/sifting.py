@@ -136,10 +136,10 @@ def refusal(
     gravest = next(kind for kind in (Malformed, TooLarge, Invalid) if kind in kinds)
     faults = [fault for one in rejected if one.error is gravest for fault in one.faults]
     count = sum(one.error is gravest for one in rejected)
-    of_all = f"of {total} " if total is not None else "or more "
+    of_all = f"of {total}" if total is not None else "or more"
+    first = f"{faults[0].pointer} {faults[0].detail}".strip()
     return gravest(
-        f"{count} {of_all}{'event is' if count == 1 else 'events are'} not as they "
-        f"must be; the first fault: {faults[0].pointer} {faults[0].detail}.",
+        f"{count} {of_all} events cannot be taken; the first fault: {first}.",
         faults=faults[: limits.faults],
         fault_count=len(faults),
     )
@@ -176,10 +176,11 @@ def _heavy(
         data = bytes(_data(event))
         if not is_deeper(data, limits.nesting):
             continue
-        # From the last one on, so that a body full of them is searched only once.
-        searched = max(searched, body.find(data, searched))
-        at = searched + first_too_deep(data, limits.nesting)
-        detail = f"is nested deeper than {limits.nesting} levels at byte {at}"
+        detail = f"is nested deeper than {limits.nesting} levels"
+        if len(found) < limits.faults:  # finding the byte is slow
+            searched = max(searched, body.find(data, searched))
+            at = searched + first_too_deep(data, limits.nesting)
+            detail = f"{detail} at byte {at}"
         found[place] = _overweight(f"/{index}/data", detail, index, Malformed)
     return found
 
