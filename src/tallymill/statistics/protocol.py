@@ -5,7 +5,7 @@ they keep are in `laws`. How a class is checked when it is loaded is in `checkin
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 
@@ -83,7 +83,7 @@ def field_names(statistic: Statistic | type[Statistic]) -> tuple[str, ...]:
     return () if statistic.field is None else (statistic.field,)
 
 
-def declared_in(namespace: Sequence[object], module: str) -> list[type[Statistic]]:
+def declared_in(namespace: Iterable[object], module: str) -> list[type[Statistic]]:
     """Return the statistics that a module itself defines, in order, each once.
 
     Args:
