@@ -25,6 +25,16 @@ class Widest(Statistic):
 '''
 
 
+JOB = '''
+from tallymill.jobs.decorator import job
+
+@job(schedule="each day at 1PM", period="day")
+async def registrations_per_day(run):
+    """Total number of registrations on the day before."""
+    return {"date": run.period.start.date()}
+'''
+
+
 @pytest.fixture
 def write(tmp_path):
     """Return a function that writes a file of the project."""
@@ -179,11 +189,12 @@ def test_faults_of_settings_tables_and_files_come_together(tmp_path, write):
     assert "line 4: there is no setting 'topic' in [streams.p]" in told
     assert "line 7: statistics.s.kind: there is no kind 'maks'; did you mean" in told
     assert "line 9: sources.r.url: is missing or no URL" in told
-    assert "line 11: there is no setting 'schedul' in [jobs.j]; did you mean" in told
-    assert "line 12: jobs.j.retries: is 'many': Expected `int`, got `str`" in told
-    assert "line 13: jobs.j.paused: is 1: Expected `bool`" in told
+    assert "line 11: jobs.j.schedul: is no field of a job; did you mean" in told
+    assert "line 12: jobs.j.retries: " in told
+    assert "line 13: jobs.j.paused: " in told
+    assert "line 10: jobs.j.cron_string: is missing" in told
     assert "statistics/wrong.py line 1: ZeroDivisionError" in told
-    assert len(faults) == 9
+    assert len(faults) == 10
 
 
 @pytest.mark.parametrize("kind", ["streams", "statistics", "sources", "jobs"])
@@ -200,3 +211,67 @@ def test_a_toml_error_is_told_before_all_else(tmp_path, write):
 
     with pytest.raises(Malformed, match="line 1, column"):
         load(tmp_path)
+
+
+def test_a_job_is_one_decorated_function(tmp_path, write):
+    write("jobs/registrations.py", JOB + "again = registrations_per_day\n")
+
+    (marked,) = load(tmp_path).functions
+
+    assert marked.definition.name == "registrations_per_day"
+    assert marked.definition.schedule == "each day at 1PM"
+
+
+def test_a_job_that_another_file_imports_is_not_counted_twice(tmp_path, write):
+    write("jobs/registrations.py", JOB)
+    write("jobs/other.py", "from tallymill.jobs.decorator import job\n")
+
+    assert len(load(tmp_path).functions) == 1
+
+
+def test_two_jobs_with_one_name_are_a_fault_that_names_both_places(tmp_path, write):
+    write("tallymill.toml", "\n[jobs.registrations_per_day]\nschedule = '@daily'\n")
+    write("jobs/a.py", JOB)
+
+    (fault,) = faults_of(tmp_path)
+
+    assert "jobs/a.py: the job 'registrations_per_day' is also in" in fault
+    assert "tallymill.toml line 2" in fault
+
+
+def test_what_is_wrong_with_a_function_that_is_a_job_names_its_file(tmp_path, write):
+    write("jobs/a.py", JOB.replace("each day at 1PM", "now and then"))
+
+    (fault,) = faults_of(tmp_path)
+
+    assert fault.startswith("jobs/a.py: job registrations_per_day: schedule: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("schedule = '5 25 * * *'", "line 2: jobs.j.schedule: "),
+        ("schedule = '@daily'\ntimezone = 'Mars/One'", "line 3: jobs.j.timezone: "),
+        (
+            "schedule = '@daily'\nsource = 'r'\nquery = 'SELECT 1'",
+            "line 3: jobs.j.source",
+        ),
+        ("schedule = '@daily'\nname = 'k'", "line 3: jobs.j.name: is the name in the"),
+    ],
+    ids=["cron", "zone", "source", "name"],
+)
+def test_a_job_that_cannot_run_is_told_with_its_line(tmp_path, write, line, told):
+    write("tallymill.toml", f"[jobs.j]\n{line}\n")
+
+    (fault,) = faults_of(tmp_path)
+
+    assert told in fault
+
+
+def test_a_password_in_a_sources_url_is_not_shown(tmp_path, write):
+    write("tallymill.toml", "[sources.r]\nurl = 'postgresql://me:secret@host/db'\n")
+
+    (source,) = load(tmp_path).sources
+
+    assert source.shown_url == "postgresql://me:***@host/db"
+    assert "secret" in source.url

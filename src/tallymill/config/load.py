@@ -206,6 +206,8 @@ def _provenance(
 
 
 def _shown(value: object, unit: str) -> str:
+    if value == "":
+        return "(in the data folder)"
     if isinstance(value, tuple):
         return ", ".join(str(item) for item in value)
     if isinstance(value, bool):

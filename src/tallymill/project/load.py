@@ -5,16 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tallymill.config import FILE_NAME, TomlFile, load_settings, read_toml
-from tallymill.kernel.errors import Fault, Invalid, NotFound
+from tallymill.config import FILE_NAME, load_settings, read_toml
+from tallymill.jobs.check import Surroundings
+from tallymill.kernel.clock import Clock, SystemClock
+from tallymill.kernel.errors import Invalid, NotFound
+from tallymill.project.jobs import collect_jobs
 from tallymill.project.model import Project
-from tallymill.project.modules import UserModule, import_folder
-from tallymill.project.tables import place, read_jobs, read_sources, read_streams
-from tallymill.statistics.bound import BoundStatistic
-from tallymill.statistics.checking import check_statistic
-from tallymill.statistics.definitions import parse_definitions
-from tallymill.statistics.protocol import Statistic, declared_in
-from tallymill.statistics.registry import bind_all
+from tallymill.project.modules import import_folder
+from tallymill.project.statistics import collect_statistics
+from tallymill.project.tables import read_sources, read_streams
 
 
 def load_project(
@@ -22,6 +21,7 @@ def load_project(
     *,
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
 ) -> Project:
     """Load everything in a folder; an empty one is a working project.
 
@@ -31,34 +31,37 @@ def load_project(
         folder: The project's.
         environment: Where settings may come from; the process's own if left out.
         options: Settings given on the command line, by name; None is not given.
+        clock: The system's if left out.
 
     Raises:
         NotFound: There is no such folder.
         Malformed: `tallymill.toml` is no TOML.
         Invalid: Something in it is wrong; all of it is listed.
     """
-    if not folder.is_dir():
-        raise NotFound(
-            f"There is no folder {folder}; `tallymill init {folder}` makes one."
-        )
-    folder = folder.resolve()
+    folder = _existing(folder)
     toml = read_toml(folder / FILE_NAME)
-    loaded = load_settings(
-        toml,
-        environment=os.environ if environment is None else environment,
-        options=options or {},
-    )
+    variables = os.environ if environment is None else environment
+    loaded = load_settings(toml, environment=variables, options=options or {})
     streams, stream_faults = read_streams(toml)
     sources, source_faults = read_sources(toml)
-    jobs, job_faults = read_jobs(toml)
-    statistics, statistic_faults = _statistics(toml, folder / "statistics")
-    faults = [
-        *loaded.faults,
-        *stream_faults,
-        *source_faults,
-        *job_faults,
-        *statistic_faults,
-    ]
+    statistic_modules, faults_a = import_folder(folder / "statistics")
+    job_modules, faults_b = import_folder(folder / "jobs")
+    statistics, statistic_faults = collect_statistics(toml, statistic_modules)
+    jobs, job_faults = collect_jobs(
+        toml,
+        job_modules,
+        surroundings=Surroundings(
+            timezone=loaded.settings.timezone,
+            sources=_names(toml.table.get("sources")),
+            statistics={
+                *_names(toml.table.get("statistics")),
+                *(statistic.name for statistic in statistics),
+            },
+        ),
+        now=(clock or SystemClock()).now(),
+    )
+    table_faults = [*stream_faults, *source_faults, *statistic_faults, *job_faults]
+    faults = [*loaded.faults, *table_faults, *faults_a, *faults_b]
     if faults:
         raise Invalid(f"The project in {folder} cannot be used:", faults=faults)
     return Project(
@@ -69,39 +72,19 @@ def load_project(
         streams=tuple(streams),
         sources=tuple(sources),
         statistics=statistics,
-        jobs=tuple(jobs),
+        jobs=jobs.tables,
+        functions=jobs.functions,
     )
 
 
-def _statistics(
-    toml: TomlFile, folder: Path
-) -> tuple[tuple[BoundStatistic, ...], list[Fault]]:
-    tables = toml.table.get("statistics", {})
-    if not isinstance(tables, Mapping):
-        detail = "is no table; write [statistics.NAME]"
-        return (), [place(toml, ("statistics",), detail)]
-    definitions, found = parse_definitions(tables)
-    faults = [_in_file(toml, fault) for fault in found]
-    modules, import_faults = import_folder(folder)
-    faults += import_faults
-    classes: list[type[Statistic]] = []
-    for module in modules:
-        for cls in declared_in(
-            list(vars(module.module).values()), module.module.__name__
-        ):
-            wrong = check_statistic(cls)
-            faults += [_in_module(module, fault) for fault in wrong]
-            classes += [] if wrong else [cls]
-    bound, twice = bind_all(definitions, classes)
-    return bound, [*faults, *twice]
+def _existing(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise NotFound(
+            f"There is no folder {folder}; `tallymill init {folder}` makes one."
+        )
+    return folder.resolve()
 
 
-def _in_file(toml: TomlFile, fault: Fault) -> Fault:
-    keys = [
-        key.replace("~1", "/").replace("~0", "~") for key in fault.pointer.split("/")
-    ]
-    return place(toml, tuple(keys[1:]), fault.detail)
-
-
-def _in_module(module: UserModule, fault: Fault) -> Fault:
-    return Fault(fault.pointer, f"{module.where}: {fault.detail}")
+def _names(tables: object) -> set[str]:
+    """Return the names of tables, wrong ones included: each fault is told once."""
+    return set(tables) if isinstance(tables, Mapping) else set()

@@ -1,9 +1,11 @@
 """What a project folder holds, as values."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tallymill.config import Provenance, Settings
+from tallymill.jobs.decorator import MarkedJob
 from tallymill.jobs.model import JobDefinition
 from tallymill.statistics.bound import BoundStatistic
 
@@ -23,6 +25,11 @@ class SourceDefinition:
     name: str
     url: str  #: of SQLAlchemy; a SQLite file's path is absolute
 
+    @property
+    def shown_url(self) -> str:
+        """Return the URL with its password, if it has one, as ***."""
+        return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", self.url)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
@@ -36,3 +43,4 @@ class Project:
     sources: tuple[SourceDefinition, ...]
     statistics: tuple[BoundStatistic, ...]  #: shipped ones first
     jobs: tuple[JobDefinition, ...]  #: of `tallymill.toml`; each has a name
+    functions: tuple[MarkedJob, ...]  #: of `jobs/*.py`; names differ from those above

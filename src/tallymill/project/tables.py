@@ -1,7 +1,6 @@
-"""The tables `[streams.…]`, `[sources.…]` and `[jobs.…]` of `tallymill.toml`.
+"""The tables `[streams.…]` and `[sources.…]` of `tallymill.toml`, every fault at once.
 
-Read with every fault at once; whether a schedule or a query is any good is for the
-rooms to say. Those of `[statistics.…]` are read by their room.
+Those of statistics and jobs are read by their rooms; `statistics` and `jobs` ask them.
 """
 
 import re
@@ -9,12 +8,9 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from tallymill.config import TomlFile
 from tallymill.config.load import unknown_keys
 from tallymill.events.model import check_stream
-from tallymill.jobs.model import JobDefinition
 from tallymill.kernel.errors import Fault, Invalid
 from tallymill.project.model import SourceDefinition, StreamDefinition
 
@@ -22,12 +18,6 @@ T = TypeVar("T")
 _SQLITE: Final = re.compile(
     r"(sqlite(?:\+\w+)?:///)(?!/|:memory:|file:)(.+)", re.DOTALL
 )
-#: The table's own name is the job's; a second one could only contradict it.
-_JOB_FIELDS: Final = {
-    field.name: field.type
-    for field in msgspec.structs.fields(JobDefinition)
-    if field.name != "name"
-}
 
 
 def read_streams(toml: TomlFile) -> tuple[list[StreamDefinition], list[Fault]]:
@@ -62,33 +52,6 @@ def absolute_url(url: str, folder: Path) -> str:
     """Return the URL with the path of a SQLite file seen from a folder."""
     match = _SQLITE.fullmatch(url)
     return f"{match[1]}{folder / match[2]}" if match else url
-
-
-def read_jobs(toml: TomlFile) -> tuple[list[JobDefinition], list[Fault]]:
-    """Read `[jobs.NAME]`: the types of the fields; their sense is the jobs' room's."""
-
-    def read(name: str, table: Mapping[str, Any]) -> JobDefinition:
-        known = {key: value for key, value in table.items() if key in _JOB_FIELDS}
-        wrong = [
-            Fault(key, detail)
-            for key, value in known.items()
-            if (detail := _type_fault(key, value)) is not None
-        ]
-        if wrong:
-            raise Invalid("has wrong settings", faults=wrong)
-        return JobDefinition(name=name, **known)
-
-    return _read_all(toml, "jobs", tuple(_JOB_FIELDS), read)
-
-
-def _type_fault(key: str, value: object) -> str | None:
-    if key == "as_of":  # a date, a time or a text; the jobs' room reads all three
-        return None
-    try:
-        msgspec.convert(value, _JOB_FIELDS[key])
-    except msgspec.ValidationError as exc:
-        return f"is {value!r}: {exc}"
-    return None
 
 
 def _read_all(

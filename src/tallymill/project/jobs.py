@@ -1,0 +1,146 @@
+"""The project's jobs: `[jobs.…]` of `tallymill.toml` and functions with `@job`.
+
+Each is checked here, so that a wrong one is told when the project is loaded, together
+with all other faults; the jobs' room says what is right.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tallymill.config import TomlFile
+from tallymill.jobs.check import Surroundings, Writing, check_definition
+from tallymill.jobs.decorator import MarkedJob, marked_job
+from tallymill.jobs.model import JobDefinition
+from tallymill.kernel.errors import Fault, Invalid
+from tallymill.project.modules import UserModule
+from tallymill.project.tables import place
+
+
+class Jobs(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs by where they stand; names are different throughout."""
+
+    tables: tuple[JobDefinition, ...]
+    functions: tuple[MarkedJob, ...]
+
+
+def collect_jobs(
+    toml: TomlFile,
+    modules: list[UserModule],
+    *,
+    surroundings: Surroundings,
+    now: datetime,
+) -> tuple[Jobs, list[Fault]]:
+    """Return all jobs without fault, and the faults of the others.
+
+    Args:
+        toml: The project's file.
+        modules: The files of `jobs/`.
+        surroundings: What the jobs may refer to.
+        now: Aware, UTC.
+    """
+    tables, faults = _from_file(toml, surroundings, now)
+    taken = {table.name: toml.place("jobs", str(table.name)) for table in tables}
+    functions: list[MarkedJob] = []
+    for module in modules:
+        for marked in _marked(module):
+            wrong = _function_faults(module, marked, surroundings, now)
+            name = str(marked.definition.name)
+            if name in taken:
+                wrong.append(_twice(module, marked, taken[name]))
+            taken.setdefault(name, module.where)
+            faults += wrong
+            functions += [] if wrong else [marked]
+    return Jobs(tables=tuple(tables), functions=tuple(functions)), faults
+
+
+def _from_file(
+    toml: TomlFile, surroundings: Surroundings, now: datetime
+) -> tuple[list[JobDefinition], list[Fault]]:
+    tables: Any = toml.table.get("jobs", {})
+    if not isinstance(tables, Mapping):
+        return [], [place(toml, ("jobs",), "is no table; write [jobs.NAME]")]
+    jobs: list[JobDefinition] = []
+    faults: list[Fault] = []
+    for name, table in tables.items():
+        wrong = _table_faults(toml, name, table, surroundings, now)
+        faults += wrong
+        jobs += [] if wrong else [JobDefinition(**{**table, "name": name})]
+    return jobs, faults
+
+
+def _table_faults(
+    toml: TomlFile,
+    name: str,
+    table: object,
+    surroundings: Surroundings,
+    now: datetime,
+) -> list[Fault]:
+    if not isinstance(table, Mapping):
+        detail = f"is no table; write [jobs.{name}] above its settings"
+        return [place(toml, ("jobs", name), detail)]
+    faults = []
+    if "name" in table:
+        detail = "is the name in the heading; leave this line out"
+        faults.append(place(toml, ("jobs", name, "name"), detail))
+    try:
+        check_definition(
+            {**table, "name": name},
+            surroundings=surroundings,
+            writing=Writing(origin="file", now=now),
+        )
+    except Invalid as exc:
+        faults += [
+            place(toml, ("jobs", name, *_keys(fault.pointer)), fault.detail)
+            for fault in exc.faults
+        ]
+    return faults
+
+
+def _marked(module: UserModule) -> list[MarkedJob]:
+    """Return the jobs that a module itself defines, in order, each once."""
+    found = [marked_job(thing) for thing in vars(module.module).values()]
+    own = [
+        marked
+        for marked in found
+        if marked and marked.function.__module__ == module.module.__name__
+    ]
+    return list({id(marked): marked for marked in own}.values())
+
+
+def _function_faults(
+    module: UserModule, marked: MarkedJob, surroundings: Surroundings, now: datetime
+) -> list[Fault]:
+    try:
+        check_definition(
+            marked.definition,
+            surroundings=surroundings,
+            writing=Writing(origin="code", now=now, function=marked.place),
+        )
+    except Invalid as exc:
+        name = marked.definition.name
+        return [
+            Fault(
+                f"{module.where}{fault.pointer}",
+                f"{module.where}: job {name}: {fault.pointer.lstrip('/')}: "
+                f"{fault.detail}",
+            )
+            for fault in exc.faults
+        ]
+    return []
+
+
+def _twice(module: UserModule, marked: MarkedJob, other: str) -> Fault:
+    name = marked.definition.name
+    return Fault(
+        module.where,
+        f"{module.where}: the job {name!r} is also in {other}; "
+        "give one of them another name",
+    )
+
+
+def _keys(pointer: str) -> tuple[str, ...]:
+    parts = pointer.split("/")[1:]
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts if part)
