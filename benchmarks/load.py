@@ -16,7 +16,11 @@ from statistics import median
 
 
 def request_bytes(
-    path: str, body: bytes, *, method: str = "POST", headers: dict[str, str] | None = None
+    path: str,
+    body: bytes,
+    *,
+    method: str = "POST",
+    headers: dict[str, str] | None = None,
 ) -> bytes:
     """Return a whole HTTP/1.1 request."""
     lines = [
@@ -51,7 +55,9 @@ def read_answer(connection: socket.socket) -> tuple[int, bytes]:
 class Sender(threading.Thread):
     """One connection's loop until a moment of the monotonic clock."""
 
-    def __init__(self, address: tuple[str, int], request: bytes, until_s: float) -> None:
+    def __init__(
+        self, address: tuple[str, int], request: bytes, until_s: float
+    ) -> None:
         super().__init__()
         self._address, self._request, self._until_s = address, request, until_s
         self.took_s: list[float] = []

@@ -1,0 +1,5 @@
+"""`python -m tallymill`: the command line."""
+
+from tallymill.cli.main import main
+
+main()
