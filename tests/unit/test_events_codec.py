@@ -316,3 +316,23 @@ def test_events_do_not_copy_their_data_and_keep_the_body_alive():
     assert isinstance(events[0], Event)
     assert kept.obj is not None
     assert kept.nbytes == 5
+
+
+def test_a_body_with_more_bad_events_than_can_be_named_is_refused_even_in_part():
+    with pytest.raises(Invalid, match="100000 or more events"):
+        decode_partial(b"[" + b"1," * 100_001 + b"1]")
+
+
+def test_of_many_deep_events_only_those_that_are_listed_have_their_byte():
+    """
+    Finding it is slow, and a hostile body has room for tens of thousands.
+    """
+    deep = with_data(nested(129))[1:-1]
+    body = b"[" + b",".join([deep] * 3) + b"]"
+
+    sifted = decode_partial(body, limits=Limits(faults=2))
+
+    said = [one.faults[0].detail for one in sifted.rejected]
+    second = 1 + len(deep) + 1 + 48 + 128
+    assert f"at byte {second}" in said[1]
+    assert "at byte" not in said[2]

@@ -178,8 +178,9 @@ def _heavy(
             continue
         detail = f"is nested deeper than {limits.nesting} levels"
         if len(found) < limits.faults:  # finding the byte is slow
-            searched = max(searched, body.find(data, searched))
-            at = searched + first_too_deep(data, limits.nesting)
+            start = max(0, body.find(data, searched))
+            searched = start + len(data)
+            at = start + first_too_deep(data, limits.nesting)
             detail = f"{detail} at byte {at}"
         found[place] = _overweight(f"/{index}/data", detail, index, Malformed)
     return found
