@@ -1,0 +1,191 @@
+"""From a run to its answer: binds the times, asks what the job asks, within its time."""
+
+import asyncio
+import inspect
+import threading
+import traceback
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from tallymill.jobs.answers import (
+    answer_of,
+    answer_of_nothing,
+    answer_of_rows,
+    answer_of_statistic,
+)
+from tallymill.jobs.handle import BlockingJobRun, JobRun
+from tallymill.jobs.model import Job, Run
+from tallymill.jobs.period import Period, last_complete_period, resolve_as_of
+from tallymill.jobs.ports import Question, Row, Sources, StatisticValues
+from tallymill.kernel.clock import Clock
+from tallymill.kernel.errors import QueryFailed, TallymillError
+
+Function = Callable[..., Any]
+T = TypeVar("T")
+
+
+class Asker:
+    """Answers runs. Knows the functions of the jobs in Python by the jobs' ids."""
+
+    def __init__(
+        self, *, sources: Sources, statistics: StatisticValues, clock: Clock
+    ) -> None:
+        self._sources = sources
+        self._statistics = statistics
+        self._clock = clock
+        self._functions: dict[str, Function] = {}
+
+    def know(self, functions: Mapping[str, Function]) -> None:
+        """Set the functions of the jobs in Python, by job id; others are forgotten."""
+        self._functions = dict(functions)
+
+    async def answer(self, run: Run, job: Job) -> bytes:
+        """Return the answer of a run as JSON.
+
+        Raises:
+            QueryFailed: The question was refused or failed, or took too long.
+            Unavailable: The source is away; asking again may help.
+        """
+        asking = self._ask(run, job)
+        return await within(self._clock, job.ask.timeout_s, asking)
+
+    async def _ask(self, run: Run, job: Job) -> bytes:
+        ask = job.ask
+        if ask.function:
+            return answer_of(await self._call(run, job))
+        if ask.statistic:
+            value = await self._statistics.value_of(ask.statistic)
+            return answer_of_statistic(ask.statistic, value)
+        if ask.source and ask.query:
+            return answer_of_rows(await self._query(run, job, ask.source, ask.query))
+        return answer_of_nothing(job, run)
+
+    async def _query(
+        self,
+        run: Run,
+        job: Job,
+        source: str,
+        sql: str,
+        parameters: Mapping[str, object] | None = None,
+    ) -> tuple[Row, ...]:
+        bound: dict[str, object] = {"now": now_of(run, job)}
+        if period := period_of(run, job):
+            bound |= {"start": period.start, "end": period.end}
+        question = Question(
+            source=source,
+            sql=sql,
+            timezone=job.ask.timezone,
+            timeout_s=job.ask.timeout_s,
+            parameters={**bound, **(parameters or {})},
+        )
+        return await self._sources.ask(question)
+
+    async def _call(self, run: Run, job: Job) -> object:
+        function = self._functions.get(job.id)
+        if function is None:
+            raise QueryFailed(
+                f"The function {job.ask.function} is not loaded; is it still in the "
+                "project's folder jobs/?"
+            )
+
+        async def ask(
+            source: str, sql: str, parameters: dict[str, object]
+        ) -> tuple[Row, ...]:
+            return await self._query(run, job, source, sql, parameters)
+
+        place: dict[str, Any] = {
+            "job_id": job.id,
+            "now": now_of(run, job),
+            "scheduled_for": run.scheduled_for.astimezone(ZoneInfo(job.ask.timezone)),
+            "ask": ask,
+            "enclosed": period_of(run, job),
+        }
+        try:
+            if inspect.iscoroutinefunction(function):
+                return await function(JobRun(**place))
+            loop = asyncio.get_running_loop()
+            handle = BlockingJobRun(**place, loop=loop)
+            return await in_own_thread(lambda: function(handle))
+        except TallymillError:
+            raise
+        except Exception as exc:
+            raise QueryFailed(_told(exc)) from exc
+
+
+def now_of(run: Run, job: Job) -> datetime:
+    """Return what is "now" for a run; aware, in the job's zone.
+
+    Its own `as_of` (run now, backfill), else the job's, else its due time: a run that
+    is late asks about its own day.
+    """
+    if run.as_of is None and job.ask.as_of is not None:
+        return resolve_as_of(job.ask.as_of, job.ask.timezone)
+    return (run.as_of or run.scheduled_for).astimezone(ZoneInfo(job.ask.timezone))
+
+
+def period_of(run: Run, job: Job) -> Period | None:
+    """Return what :start and :end are for a run; None if its job has no period."""
+    if job.ask.period is None:
+        return None
+    return last_complete_period(job.ask.period, now_of(run, job), job.ask.timezone)
+
+
+async def within(clock: Clock, timeout_s: float, asking: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns; cancel it when its time is over.
+
+    Raises:
+        QueryFailed: It took longer than `timeout_s` seconds.
+    """
+    question = asyncio.ensure_future(asking)
+    timer = asyncio.ensure_future(clock.sleep(timeout_s))
+    try:
+        await asyncio.wait({question, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if question.done():
+            return question.result()
+        raise QueryFailed(
+            f"No answer within {timeout_s:g} seconds: ask for less, or give the job a "
+            "longer timeout."
+        )
+    finally:
+        question.cancel()
+        timer.cancel()
+        await asyncio.gather(question, timer, return_exceptions=True)
+
+
+async def in_own_thread(work: Callable[[], T]) -> T:
+    """Return what blocking work returns.
+
+    A thread cannot be stopped from outside. This one is a daemon and belongs to nobody
+    else, so that work that hangs keeps neither the server's end nor other work waiting.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type] # None is a T without error
+
+    def target() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except Exception as exc:  # noqa: BLE001 - handed to the waiting caller
+            error = exc
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=target, name="tallymill-job", daemon=True).start()
+    return await future
+
+
+def _told(exc: Exception) -> str:
+    """Return what a user's function raised, and in which line."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"The job's function raised {type(exc).__name__}: {exc}{place}."

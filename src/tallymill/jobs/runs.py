@@ -1,0 +1,157 @@
+"""The runs as the web and the command line use them: history, run now, send again."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+
+from tallymill.delivery.model import Attempt, Delivery
+from tallymill.delivery.ports import Outbox
+from tallymill.jobs.model import AsOf, Run, RunKind, new_id
+from tallymill.jobs.period import resolve_as_of
+from tallymill.jobs.ports import JobStore, RunHistory, RunStore
+from tallymill.kernel.clock import Clock
+from tallymill.kernel.errors import Fault, Invalid, NotAllowed, NotFound
+
+#: The most runs in one page.
+PAGE_MOST = 1000
+
+
+class Wakes(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to tell that something waits for them."""
+
+    runs_wait: Callable[[], None]  #: the runner's `wake`
+    parcels_wait: Callable[[], None]  #: the courier's `wake`
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with its delivery, if it has one, and each attempt at it."""
+
+    run: Run
+    delivery: Delivery | None
+    attempts: tuple[Attempt, ...]  #: oldest first
+
+
+class RunRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Some runs of a job, newest first."""
+
+    records: tuple[RunRecord, ...]
+    next_before: int | None  #: ask for what comes before this; None at the end
+
+
+class Runs:
+    """All that can be done with runs, but for backfills."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        queue: RunStore,
+        history: RunHistory,
+        outbox: Outbox,
+        clock: Clock,
+        wakes: Wakes,
+    ) -> None:
+        """Make the service.
+
+        Args:
+            jobs: Where jobs are kept.
+            queue: Takes runs to be carried out.
+            history: Of all runs.
+            outbox: Of all deliveries.
+            clock: Whose time is meant.
+            wakes: Who is told.
+        """
+        self._jobs = jobs
+        self._queue = queue
+        self._history = history
+        self._outbox = outbox
+        self._clock = clock
+        self._wakes = wakes
+
+    async def run_now(self, job_id: str, as_of: AsOf | None = None) -> Run:
+        """Queue a run of a job at once, paused or not; returns it as queued.
+
+        Args:
+            job_id: Which job.
+            as_of: What "now" is for it; the job's own `as_of`, else now, if left out.
+
+        Raises:
+            NotFound: There is no such job.
+            Invalid: `as_of` is no date and no time.
+        """
+        job = await self._jobs.get(job_id)
+        if job is None:
+            raise NotFound(f"There is no job {job_id[:100]!r}.")
+        now = self._clock.now()
+        moment = None if as_of is None else resolve_as_of(as_of, job.ask.timezone)
+        while True:
+            run = Run(
+                id=new_id(),
+                job_id=job_id,
+                kind=RunKind.NOW,
+                scheduled_for=now,
+                as_of=moment,
+                reason="Asked for by hand.",
+                created_at=now,
+            )
+            if await self._queue.enqueue([run]):
+                break
+            now += timedelta(microseconds=1)
+        self._wakes.runs_wait()
+        return run
+
+    async def get(self, run_id: str) -> RunRecord:
+        """Return a run with its delivery.
+
+        Raises:
+            NotFound: There is none with this id.
+        """
+        run = await self._history.get(run_id)
+        if run is None:
+            raise NotFound(f"There is no run {run_id[:100]!r}.")
+        return (await self._records((run,)))[0]
+
+    async def of_job(
+        self, job_id: str, *, limit: int = 100, before: int | None = None
+    ) -> RunRecords:
+        """Return a job's runs with their deliveries, newest first.
+
+        Raises:
+            NotFound: There is no such job.
+            Invalid: `limit` is not in 1 to `PAGE_MOST`.
+        """
+        if not 1 <= limit <= PAGE_MOST:
+            fault = Fault("/limit", f"must be from 1 to {PAGE_MOST}")
+            raise Invalid(f"limit {fault.detail}.", faults=[fault])
+        if await self._jobs.get(job_id) is None:
+            raise NotFound(f"There is no job {job_id[:100]!r}.")
+        page = await self._history.of_job(job_id, limit=limit, before=before)
+        return RunRecords(
+            records=await self._records(page.runs), next_before=page.next_before
+        )
+
+    async def resend(self, run_id: str) -> RunRecord:
+        """Send a run's result again, with the same key and all retries anew.
+
+        Raises:
+            NotFound: There is no such run.
+            NotAllowed: It has no delivery.
+        """
+        if not await self._outbox.resend(run_id, self._clock.now()):
+            await self.get(run_id)
+            raise NotAllowed(
+                f"The run {run_id!r} has nothing to deliver: it has not succeeded, or "
+                "its job has no deliver_to."
+            )
+        self._wakes.parcels_wait()
+        return await self.get(run_id)
+
+    async def _records(self, runs: tuple[Run, ...]) -> tuple[RunRecord, ...]:
+        known = await self._outbox.history([run.id for run in runs])
+        nothing: tuple[None, tuple[Attempt, ...]] = (None, ())
+        records = []
+        for run in runs:
+            delivery, attempts = known.get(run.id, nothing)
+            records.append(RunRecord(run=run, delivery=delivery, attempts=attempts))
+        return tuple(records)
