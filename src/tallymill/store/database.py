@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from tallymill.kernel.errors import Unavailable
 from tallymill.store.migrate import migrate
 from tallymill.store.sqlite import (
+    DRIVER_ERRORS,
     FolderLock,
     SqliteTransactions,
     reading_engine,
     unavailable,
+    unreadable,
 )
 from tallymill.store.writer import Handler, Item, Lane, Outcome, Writer
 
@@ -53,9 +54,11 @@ class Database:
         self._lock.acquire()
         try:
             self._transactions = await asyncio.to_thread(self._open)
-        except DBAPIError as exc:
+        except BaseException as exc:
             self._lock.release()
-            raise unavailable(exc) from exc
+            if isinstance(exc, DRIVER_ERRORS):
+                raise unavailable(exc) from exc
+            raise
         self._writer = Writer(self._transactions, waiting_bytes_max=WAITING_BYTES_MAX)
         self._reading = reading_engine(self._path, READERS)
         self._writer.start()
@@ -66,10 +69,10 @@ class Database:
         if self._writer:
             await self._writer.close()
             self._writer = None
+        reading, self._reading = self._reading, None
         await asyncio.to_thread(self._readers.shutdown)
-        if self._reading:
-            self._reading.dispose()
-            self._reading = None
+        if reading:
+            reading.dispose()
         if self._transactions:
             self._transactions.close()
             self._transactions = None
@@ -87,9 +90,15 @@ class Database:
         return outcome
 
     async def read(self, question: Unit[T]) -> T:
-        """Run a question in one snapshot, beside the event loop."""
+        """Run a question in one snapshot, beside the event loop.
+
+        Raises:
+            Unavailable: It cannot be read now.
+        """
+        if self._reading is None:
+            raise Unavailable("The database is not open.")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._ask, question)
+        return await loop.run_in_executor(self._readers, _ask, self._reading, question)
 
     def lane(
         self,
@@ -111,17 +120,20 @@ class Database:
 
     def _open(self) -> SqliteTransactions:
         transactions = SqliteTransactions(self._path)
-        migrate(transactions.connection)
+        try:
+            migrate(transactions.connection)
+        except BaseException:
+            transactions.close()
+            raise
         return transactions
 
-    def _ask(self, question: Unit[T]) -> T:
-        if self._reading is None:
-            raise Unavailable("The database is not open.")
-        try:
-            with self._reading.connect() as connection, connection.begin():
-                return question(connection)
-        except DBAPIError as exc:
-            raise Unavailable(f"The database cannot be read: {exc.orig}.") from exc
+
+def _ask(reading: Engine, question: Unit[T]) -> T:
+    try:
+        with reading.connect() as connection, connection.begin():
+            return question(connection)
+    except DRIVER_ERRORS as exc:
+        raise unreadable(exc) from exc
 
 
 def _run_units(connection: Connection, units: Sequence[Unit[Any]]) -> Sequence[Any]:

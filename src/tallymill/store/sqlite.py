@@ -17,6 +17,9 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from tallymill.kernel.errors import Conflict, Unavailable
 
+#: What may come up from the driver, with SQLAlchemy's wrapping and without.
+DRIVER_ERRORS = (DBAPIError, sqlite3.Error)
+
 PAGE_BYTES = 16 * 1024
 #: Written since the last checkpoint: when to checkpoint while busy, and when idle.
 #: Small steps keep each one short; one of 64 MB stalls every append for 60 ms.
@@ -67,6 +70,7 @@ class SqliteTransactions:
     def __init__(self, path: Path) -> None:
         self._engine = _writing_engine(path)
         self._connection = self._engine.connect()
+        self._driver = _driver_of(self._connection)
         self._since_checkpoint = 0
 
     @property
@@ -79,8 +83,19 @@ class SqliteTransactions:
         try:
             with self._connection.begin():
                 work(self._connection)
-        except (DBAPIError, sqlite3.Error) as exc:
+                # The driver's commit says nothing when there is no transaction left.
+                if not self.is_open():
+                    raise Unavailable("The database gave the transaction up.")
+        except DRIVER_ERRORS as exc:
             raise unavailable(exc) from exc
+
+    def is_open(self) -> bool:
+        """See `Transactions.is_open`."""
+        return self._driver.in_transaction
+
+    def told(self, error: Exception) -> Exception:
+        """See `Transactions.told`."""
+        return unavailable(error) if isinstance(error, DRIVER_ERRORS) else error
 
     def tend(self, written_bytes: int, *, idle: bool) -> None:
         """Checkpoint in small steps, earlier when nobody waits."""
@@ -89,9 +104,7 @@ class SqliteTransactions:
         if self._since_checkpoint < due:
             return
         self._since_checkpoint = 0
-        driver = self._connection.connection.driver_connection
-        if isinstance(driver, sqlite3.Connection):
-            driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """Close the connection; SQLite then folds the log file into the database."""
@@ -114,10 +127,33 @@ def reading_engine(path: Path, readers: int) -> Engine:
 
 def unavailable(exc: Exception) -> Unavailable:
     """Translate what the driver raised into a sentence for the caller."""
-    reason = str(getattr(exc, "orig", None) or exc)
-    if "full" in reason:
+    cause = _first_cause(exc)
+    if getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL":
         return Unavailable("The disk is full; nothing was stored. Free some space.")
-    return Unavailable(f"The database cannot be written: {reason}.")
+    return Unavailable(f"The database cannot be written: {cause}.")
+
+
+def unreadable(exc: Exception) -> Unavailable:
+    """Translate what a reading connection raised."""
+    return Unavailable(f"The database cannot be read: {_first_cause(exc)}.")
+
+
+def _first_cause(exc: BaseException) -> BaseException:
+    """Return the driver's first error: that of undoing a lost transaction hides it."""
+    found = getattr(exc, "orig", None) or exc
+    before = exc.__cause__ or exc.__context__
+    while before is not None:
+        if isinstance(before, sqlite3.Error):
+            found = before
+        before = before.__cause__ or before.__context__
+    return found
+
+
+def _driver_of(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"not a SQLite connection: {driver!r}")
+    return driver
 
 
 def _writing_engine(path: Path) -> Engine:

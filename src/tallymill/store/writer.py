@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+import structlog
 from sqlalchemy import Connection
 
-from tallymill.kernel.errors import Overloaded, TallymillError, Unavailable
+from tallymill.kernel.errors import Overloaded, Unavailable
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -24,6 +25,8 @@ Handler = Callable[[Connection, Sequence[Item]], Sequence[Outcome]]
 GROUP_BYTES = 8 * 1024 * 1024
 GROUP_ITEMS = 10_000
 
+log = structlog.get_logger("tallymill.store")
+
 
 class Transactions(Protocol):
     """What a database must offer to the writer thread; used by that thread alone."""
@@ -32,8 +35,17 @@ class Transactions(Protocol):
         """Run `work` in one transaction and make it durable; roll back if it raises.
 
         Raises:
-            Unavailable: It cannot be written now (disk full, I/O error).
+            Unavailable: It cannot be written now (disk full, I/O error); nothing of it
+                was stored, whatever `work` made of the error.
         """
+        ...
+
+    def is_open(self) -> bool:
+        """Tell whether the transaction goes on; a full disk may have ended it."""
+        ...
+
+    def told(self, error: Exception) -> Exception:
+        """Return an error as the caller is to hear it, without the driver's names."""
         ...
 
     def tend(self, written_bytes: int, *, idle: bool) -> None:
@@ -130,8 +142,15 @@ class Writer:
         while group := self._take():
             self._write(group)
             self._loop.call_soon_threadsafe(self._answer, group)
-            size = sum(work.size_bytes for work in group)
-            self._transactions.tend(size, idle=not self._waiting)
+            self._tend(sum(work.size_bytes for work in group))
+
+    def _tend(self, written_bytes: int) -> None:
+        """Do the housekeeping; what fails is tried again after the next commit."""
+        try:
+            self._transactions.tend(written_bytes, idle=not self._waiting)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive a full disk
+            reason = str(self._transactions.told(error))
+            log.warning("store.checkpoint_failed", reason=reason)
 
     def _take(self) -> list[_Work]:
         """Wait for work and take what one transaction may hold; empty at the end."""
@@ -154,14 +173,34 @@ class Writer:
 
         def handle_all(connection: Connection) -> None:
             for works in by_lane.values():
-                _handle(connection, works)
+                self._handle(connection, works)
 
         try:
             self._transactions.group(handle_all)
-        except TallymillError as error:
-            _fail(group, error)
         except Exception as error:  # noqa: BLE001 - the loop's top: told to every caller
-            _fail(group, error)
+            for work in group:
+                work.error = work.error or error
+
+    def _handle(self, connection: Connection, works: list[_Work]) -> None:
+        """Run a lane's handler over its items; if that fails, over each item alone.
+
+        Raises:
+            Exception: The whole transaction is gone; nobody's work in it is stored.
+        """
+        try:
+            with connection.begin_nested():
+                outcomes = works[0].lane.handler(connection, [w.item for w in works])
+        except Exception as error:
+            if not self._transactions.is_open():
+                raise
+            if len(works) == 1:
+                works[0].error = self._transactions.told(error)
+                return
+            for work in works:
+                self._handle(connection, [work])
+            return
+        for work, outcome in zip(works, outcomes, strict=True):
+            work.outcome = outcome
 
     def _answer(self, group: list[_Work]) -> None:
         """Tell the lanes, then every caller, in the event loop."""
@@ -171,8 +210,7 @@ class Writer:
             if work.error is None and work.lane.committed:
                 told.setdefault(id(work.lane), (work.lane, []))[1].append(work.outcome)
         for lane, outcomes in told.values():
-            if lane.committed:
-                lane.committed(outcomes)
+            _tell(lane, outcomes)
         for work in group:
             if work.future.done():
                 continue
@@ -182,22 +220,10 @@ class Writer:
                 work.future.set_exception(work.error)
 
 
-def _handle(connection: Connection, works: list[_Work]) -> None:
-    """Run one lane's handler over its items; if that fails, over each item alone."""
+def _tell(lane: Lane[Any, Any], outcomes: Sequence[Any]) -> None:
+    """Tell a lane what is durable; its fault must not keep the callers waiting."""
     try:
-        with connection.begin_nested():
-            outcomes = works[0].lane.handler(connection, [w.item for w in works])
-    except Exception as error:  # noqa: BLE001 - the caller of each item is told
-        if len(works) > 1:
-            for work in works:
-                _handle(connection, [work])
-        else:
-            works[0].error = error
-        return
-    for work, outcome in zip(works, outcomes, strict=True):
-        work.outcome = outcome
-
-
-def _fail(group: list[_Work], error: BaseException) -> None:
-    for work in group:
-        work.error = work.error or error
+        if lane.committed:
+            lane.committed(outcomes)
+    except Exception:
+        log.exception("store.listener_failed")
