@@ -17,10 +17,9 @@ from sqlalchemy import (
     text,
 )
 
-from tallymill.store.tables.metadata import metadata
+from tallymill.store.tables.metadata import RowId, metadata
 
 # A row id in SQLite must be declared INTEGER; elsewhere 32 bits are too few.
-_ROW_ID = BigInteger().with_variant(Integer, "sqlite")
 
 # Conditions of partial indexes. SQLite uses such an index only for a question that
 # repeats its condition to the letter, so the questions take them from here.
@@ -32,7 +31,7 @@ IS_WAITING = text("state = 'waiting'")
 job = Table(
     "job",
     metadata,
-    Column("seq", _ROW_ID, primary_key=True),
+    Column("seq", RowId, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("origin", Text, nullable=False),
     Column("definition", Text, nullable=False),
@@ -53,7 +52,7 @@ job = Table(
 run = Table(
     "run",
     metadata,
-    Column("seq", _ROW_ID, primary_key=True),
+    Column("seq", RowId, primary_key=True),
     Column("id", Text, nullable=False, unique=True),
     Column("job_id", Text, nullable=False),
     Column("kind", Text, nullable=False),

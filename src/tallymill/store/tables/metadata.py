@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import MetaData
+from sqlalchemy import BigInteger, Integer, MetaData
 
 metadata = MetaData()
+
+#: A row's number, 63 bits; only as INTEGER is it SQLite's own row id.
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

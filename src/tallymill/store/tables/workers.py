@@ -1,8 +1,8 @@
 """How far each shard is folded, the partial states, the workers, what was set aside."""
 
-from sqlalchemy import Column, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table, Text
 
-from tallymill.store.tables.metadata import metadata
+from tallymill.store.tables.metadata import RowId, metadata
 
 #: How far a reader of a shard has come. The reader "live" is the shard's own fold;
 #: a statistic's version is the reader of its replay, which ends at `until`.
@@ -11,9 +11,9 @@ position = Table(
     metadata,
     Column("reader", Text, primary_key=True),
     Column("shard", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", Integer, nullable=False),
-    Column("next", Integer, nullable=False),
-    Column("until", Integer),
+    Column("epoch", BigInteger, nullable=False),
+    Column("next", BigInteger, nullable=False),
+    Column("until", BigInteger),
     sqlite_with_rowid=False,
 )
 
@@ -25,8 +25,8 @@ partial = Table(
     Column("reader", Text, primary_key=True),
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("state", LargeBinary, nullable=False),
-    Column("events", Integer, nullable=False),
-    Column("updated_at", Integer, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -37,30 +37,30 @@ statistic = Table(
     Column("name", Text, primary_key=True),
     Column("version", Text, nullable=False),
     Column("stream", Text, nullable=False),
-    Column("created_at", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 
 worker = Table(
     "worker",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", RowId, primary_key=True, autoincrement=False),
     Column("shard", Integer, nullable=False),
-    Column("events_count", Integer, nullable=False),
-    Column("created_at", Integer, nullable=False),
-    Column("finished_at", Integer),
+    Column("events_count", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
 )
 
 #: Events that did not fit a statistic, each once for each statistic, with the reason.
 rejected = Table(
     "rejected",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", RowId, primary_key=True),
     Column("version", Text, nullable=False),
     Column("shard", Integer, nullable=False),
-    Column("offset", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
     Column("stream", Text, nullable=False),
     Column("statistic", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("rejected_at", Integer, nullable=False),
+    Column("rejected_at", BigInteger, nullable=False),
 )
