@@ -6,6 +6,7 @@ with all other faults; the jobs' room says what is right.
 
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from tallymill.jobs.check import Surroundings, Writing, check_definition
 from tallymill.jobs.decorator import MarkedJob, marked_job
 from tallymill.jobs.model import JobDefinition
 from tallymill.kernel.errors import Fault, Invalid
-from tallymill.project.modules import UserModule
+from tallymill.project.modules import UserModule, import_folder
 from tallymill.project.tables import place
 
 
@@ -28,7 +29,7 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
 
 def collect_jobs(
     toml: TomlFile,
-    modules: list[UserModule],
+    folder: Path,
     *,
     surroundings: Surroundings,
     now: datetime,
@@ -37,13 +38,15 @@ def collect_jobs(
 
     Args:
         toml: The project's file.
-        modules: The files of `jobs/`.
+        folder: Of the user's functions.
         surroundings: What the jobs may refer to.
         now: Aware, UTC.
     """
     tables, faults = _from_file(toml, surroundings, now)
     taken = {table.name: toml.place("jobs", str(table.name)) for table in tables}
     functions: list[MarkedJob] = []
+    modules, import_faults = import_folder(folder)
+    faults += import_faults
     for module in modules:
         for marked in _marked(module):
             wrong = _function_faults(module, marked, surroundings, now)

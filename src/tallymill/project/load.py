@@ -2,16 +2,16 @@
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tallymill.config import FILE_NAME, load_settings, read_toml
+from tallymill.config import FILE_NAME, Loaded, TomlFile, load_settings, read_toml
 from tallymill.jobs.check import Surroundings
 from tallymill.kernel.clock import Clock, SystemClock
 from tallymill.kernel.errors import Invalid, NotFound
 from tallymill.project.jobs import collect_jobs
 from tallymill.project.model import Project
-from tallymill.project.modules import import_folder
 from tallymill.project.statistics import collect_statistics
 from tallymill.project.tables import read_sources, read_streams
 
@@ -42,26 +42,24 @@ def load_project(
     toml = read_toml(folder / FILE_NAME)
     variables = os.environ if environment is None else environment
     loaded = load_settings(toml, environment=variables, options=options or {})
+    return _assembled(toml, loaded, (clock or SystemClock()).now())
+
+
+def _assembled(toml: TomlFile, loaded: Loaded, now: datetime) -> Project:
+    folder = toml.path.parent
     streams, stream_faults = read_streams(toml)
     sources, source_faults = read_sources(toml)
-    statistic_modules, faults_a = import_folder(folder / "statistics")
-    job_modules, faults_b = import_folder(folder / "jobs")
-    statistics, statistic_faults = collect_statistics(toml, statistic_modules)
+    statistics, statistic_faults = collect_statistics(toml, folder / "statistics")
+    surroundings = Surroundings(
+        timezone=loaded.settings.timezone,
+        sources=_names(toml, "sources"),
+        statistics={*_names(toml, "statistics"), *(s.name for s in statistics)},
+    )
     jobs, job_faults = collect_jobs(
-        toml,
-        job_modules,
-        surroundings=Surroundings(
-            timezone=loaded.settings.timezone,
-            sources=_names(toml.table.get("sources")),
-            statistics={
-                *_names(toml.table.get("statistics")),
-                *(statistic.name for statistic in statistics),
-            },
-        ),
-        now=(clock or SystemClock()).now(),
+        toml, folder / "jobs", surroundings=surroundings, now=now
     )
     table_faults = [*stream_faults, *source_faults, *statistic_faults, *job_faults]
-    faults = [*loaded.faults, *table_faults, *faults_a, *faults_b]
+    faults = [*loaded.faults, *table_faults]
     if faults:
         raise Invalid(f"The project in {folder} cannot be used:", faults=faults)
     return Project(
@@ -85,6 +83,7 @@ def _existing(folder: Path) -> Path:
     return folder.resolve()
 
 
-def _names(tables: object) -> set[str]:
+def _names(toml: TomlFile, kind: str) -> set[str]:
     """Return the names of tables, wrong ones included: each fault is told once."""
+    tables = toml.table.get(kind)
     return set(tables) if isinstance(tables, Mapping) else set()

@@ -1,10 +1,11 @@
 """The project's statistics: `[statistics.…]` of `tallymill.toml`, and classes."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from tallymill.config import TomlFile
 from tallymill.kernel.errors import Fault
-from tallymill.project.modules import UserModule
+from tallymill.project.modules import UserModule, import_folder
 from tallymill.project.tables import place
 from tallymill.statistics.bound import BoundStatistic
 from tallymill.statistics.checking import check_statistic
@@ -14,20 +15,21 @@ from tallymill.statistics.registry import bind_all
 
 
 def collect_statistics(
-    toml: TomlFile, modules: list[UserModule]
+    toml: TomlFile, folder: Path
 ) -> tuple[tuple[BoundStatistic, ...], list[Fault]]:
     """Return all statistics without fault, shipped ones first, and all faults.
 
     Args:
         toml: The project's file.
-        modules: The files of `statistics/`.
+        folder: Of the user's classes.
     """
     tables = toml.table.get("statistics", {})
     if not isinstance(tables, Mapping):
         detail = "is no table; write [statistics.NAME]"
         return (), [place(toml, ("statistics",), detail)]
     definitions, found = parse_definitions(tables)
-    faults = [_in_file(toml, fault) for fault in found]
+    modules, faults = import_folder(folder)
+    faults = [*(_in_file(toml, fault) for fault in found), *faults]
     classes: list[type[Statistic]] = []
     for module in modules:
         values = list(vars(module.module).values())

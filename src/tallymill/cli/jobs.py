@@ -1,0 +1,158 @@
+"""`tallymill jobs`: the jobs of a running server, listed, run, paused and removed.
+
+Adding, trying and backfilling are in files of their own, joined here.
+"""
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from tallymill.cli import jobs_add, jobs_backfill, jobs_try
+from tallymill.cli.connection import connected, path_of
+from tallymill.cli.options import JobName, Json, Url
+from tallymill.cli.terminal import say, say_fields, say_json, say_table
+
+PAGE: Final = 1000  #: jobs that are asked for at once
+
+app = typer.Typer(help="Questions on a schedule.", no_args_is_help=True)
+app.command("add")(jobs_add.add)
+app.command("try")(jobs_try.try_)
+app.command("backfill")(jobs_backfill.backfill)
+
+
+@app.command("list")
+def list_(*, url: Url = None, json: Json = False) -> None:
+    """List all jobs, oldest first."""
+    jobs: list[dict[str, Any]] = []
+    with connected(url) as server:
+        while page := server.get("/jobs", skip=len(jobs), limit=PAGE):
+            jobs += page
+            if len(page) < PAGE:
+                break
+    if json:
+        say_json(jobs)
+        return
+    say_table(
+        ("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"),
+        [
+            (
+                job["id"],
+                job.get("schedule") or job.get("cron_string"),
+                "paused" if job.get("paused") else job.get("next_run"),
+                job.get("last_run"),
+            )
+            for job in jobs
+        ],
+    )
+
+
+@app.command()
+def show(name: JobName, *, url: Url = None, json: Json = False) -> None:
+    """Show one job."""
+    with connected(url) as server:
+        job: dict[str, Any] = server.get(path_of("jobs", name))
+    if json:
+        say_json(job)
+        return
+    say_fields(job.items())
+
+
+@app.command()
+def run(
+    name: JobName,
+    *,
+    as_of: Annotated[
+        str | None, typer.Option(help="Pretend that this is now; a date or a time.")
+    ] = None,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Run a job now, whatever its schedule says."""
+    with connected(url) as server:
+        started: dict[str, Any] = server.post(path_of("jobs", name, "run"), as_of=as_of)
+    if json:
+        say_json(started)
+        return
+    say(f"{name} is running; `tallymill jobs runs {name}` shows what comes of it.")
+
+
+@app.command()
+def pause(name: JobName, *, url: Url = None, json: Json = False) -> None:
+    """Let a job's due times pass until it is resumed."""
+    _post(name, "pause", url=url, as_json=json, said=f"{name} is paused.")
+
+
+@app.command()
+def resume(name: JobName, *, url: Url = None, json: Json = False) -> None:
+    """Let a paused job run again."""
+    _post(name, "resume", url=url, as_json=json, said=f"{name} runs again.")
+
+
+@app.command()
+def remove(name: JobName, *, url: Url = None) -> None:
+    """Delete a job; its history stays."""
+    with connected(url) as server:
+        server.delete(path_of("jobs", name))
+    say(f"{name} is removed.")
+
+
+@app.command()
+def runs(
+    name: JobName,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Show a job's last runs, newest first, with what came of each."""
+    with connected(url) as server:
+        answer = server.get(path_of("jobs", name, "runs"), limit=limit)
+    history: list[dict[str, Any]] = (
+        answer if isinstance(answer, list) else answer["runs"]
+    )
+    if json:
+        say_json(history)
+        return
+    say_table(
+        ("RUN", "SCHEDULED FOR", "OUTCOME", "RESULT OR ERROR", "DELIVERY"),
+        [
+            (
+                run["id"],
+                run.get("scheduled_for"),
+                run.get("outcome") or run.get("state"),
+                run.get("error") or run.get("result") or run.get("reason"),
+                _delivery(run),
+            )
+            for run in history
+        ],
+    )
+
+
+@app.command()
+def redeliver(
+    run_id: Annotated[str, typer.Argument(help="The run's id.", metavar="RUN")],
+    *,
+    url: Url = None,
+    json: Json = False,
+) -> None:
+    """Send a run's result again, as after its last attempt had failed."""
+    with connected(url) as server:
+        answer = server.post(path_of("runs", run_id, "redeliver"))
+    if json:
+        say_json(answer)
+        return
+    say(f"The result of run {run_id} will be sent again.")
+
+
+def _post(name: str, verb: str, *, url: str | None, as_json: bool, said: str) -> None:
+    with connected(url) as server:
+        job = server.post(path_of("jobs", name, verb))
+    if as_json:
+        say_json(job)
+        return
+    say(said)
+
+
+def _delivery(run: dict[str, Any]) -> object:
+    delivery = run.get("delivery")
+    return delivery.get("state") if isinstance(delivery, dict) else delivery

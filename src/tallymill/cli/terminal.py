@@ -1,0 +1,107 @@
+"""What goes to the terminal: tables, JSON, sentences; never a raw control character.
+
+Data prints as text, so that neither markup nor an escape sequence in it has an effect.
+Results go to standard output, everything else to standard error.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tallymill.kernel.errors import TallymillError
+
+# C0 but tab and newline, DEL, C1, and what reorders or hides text (Unicode UTS 39).
+_HIDDEN: Final = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (
+        *(c for c in range(0x20) if c not in {0x09, 0x0A}),
+        *range(0x7F, 0xA0),
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+        0xFEFF,
+    )
+}
+
+
+def stdout() -> Console:
+    """Return the console for results; made anew, as tests replace the stream."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+
+
+def stderr() -> Console:
+    """Return the console for progress and errors."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def clean(text: str) -> str:
+    """Return the text with each control character written as an escape."""
+    return text.translate(_HIDDEN)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence to standard output."""
+    stdout().print(Text(clean(sentence)))
+
+
+def note(sentence: str) -> None:
+    """Print a sentence about how it goes to standard error."""
+    stderr().print(Text(clean(sentence)))
+
+
+def say_json(value: object) -> None:
+    """Print a value as one line of JSON, as it is; escapes keep it harmless."""
+    text = msgspec.json.encode(value).decode()
+    sys.stdout.write(text.translate(_HIDDEN_IN_JSON) + "\n")
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under headings; None is an empty cell."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell(value)) for value in row))
+    console = stdout()
+    if not console.is_terminal:
+        # Nothing is folded in a pipe, where a line is a record.
+        console = Console(file=sys.stdout, highlight=False, width=10_000)
+    console.print(table)
+
+
+def say_fields(fields: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one pair a line; those that are None are left out."""
+    console = stdout()
+    present = [(name, value) for name, value in fields if value is not None]
+    width = max((len(name) for name, _ in present), default=0)
+    for name, value in present:
+        console.print(Text(f"{clean(name):<{width}}  {cell(value)}"))
+
+
+def cell(value: object) -> str:
+    """Return a value as a person reads it: texts as they are, the rest as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return clean(value)
+    return clean(msgspec.json.encode(value).decode())
+
+
+def complain(error: TallymillError) -> None:
+    """Print an error's sentence and its faults to standard error."""
+    console = stderr()
+    console.print(Text.assemble(("Error: ", "bold red"), clean(error.detail)))
+    for fault in error.faults:
+        console.print(Text(f"  - {clean(fault.detail)}"))
+    hidden = error.fault_count - len(error.faults)
+    if hidden > 0:
+        console.print(Text(f"  ... and {hidden} more"))
+
+
+# Within JSON a control character can only stand in a string, where \uXXXX means it.
+_HIDDEN_IN_JSON: Final = {code: f"\\u{code:04x}" for code in _HIDDEN if code >= 0x7F}
