@@ -6,7 +6,7 @@ at the latest midnight.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
 
@@ -14,6 +14,8 @@ from tallymill.jobs.schedule import Schedule, parse_cron, timeline_of
 from tallymill.kernel.errors import Fault, Invalid
 
 PeriodKind = Literal["hour", "day", "week", "month"]
+
+_SECOND = timedelta(seconds=1)
 
 # Under "vixie" a midnight that the clocks skip is made good at the date's first moment,
 # and one that they repeat counts once: exactly what the beginning of a date means.
@@ -46,7 +48,8 @@ def last_complete_period(kind: PeriodKind, now: datetime, timezone: str) -> Peri
     """
     beginnings = _beginnings(kind, timezone)
     end = beginnings.latest_at_or_before(now)
-    start = end and beginnings.latest_at_or_before(end - timedelta(seconds=1))
+    # In UTC, since subtracting from a zone's own datetime moves its wall clock instead.
+    start = end and beginnings.latest_at_or_before(end.astimezone(UTC) - _SECOND)
     if start is None or end is None:
         raise _refusal("/as_of", f"no {kind} is complete at {now.isoformat()}")
     return Period(start=start, end=end)
