@@ -336,3 +336,11 @@ def test_of_many_deep_events_only_those_that_are_listed_have_their_byte():
     second = 1 + len(deep) + 1 + 48 + 128
     assert f"at byte {second}" in said[1]
     assert "at byte" not in said[2]
+
+
+def test_an_event_of_wrong_keys_only_is_told_the_first_hundred():
+    keys = b",".join(b'"k%d":1' % number for number in range(5000))
+
+    sifted = decode_partial(b"[{" + WHEN + b"," + keys + b"}]")
+
+    assert len(sifted.rejected[0].faults) == 100

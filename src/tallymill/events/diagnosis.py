@@ -20,6 +20,7 @@ Reader = Callable[[msgspec.Raw], object]
 
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ANY: Final = msgspec.json.Decoder()
+_FAULTS_MOST: Final = 100  #: of one event; it could have a million wrong keys
 _SHOWN: Final = 64  #: characters of a name that are repeated to the sender
 
 
@@ -45,7 +46,7 @@ def diagnose(raw: msgspec.Raw, shape: Shape[T]) -> T | list[Fault]:
         shape: What it should be.
 
     Returns:
-        The value built, or its faults (at least one) with pointers from the value.
+        The value built, or its faults (1 to 100) with pointers from the value.
     """
     try:
         given = _OBJECT.decode(raw)
@@ -58,6 +59,8 @@ def diagnose(raw: msgspec.Raw, shape: Shape[T]) -> T | list[Fault]:
         if key not in given
     ]
     for key, value in given.items():
+        if len(faults) >= _FAULTS_MOST:
+            break
         try:
             values.update(_read(key, value, shape))
         except Wrong as wrong:

@@ -6,12 +6,15 @@ being refused for its depth and only the place is wanted.
 """
 
 import re
+from itertools import accumulate
 from typing import Final
 
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _TOKEN: Final = re.compile(_STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
 _AS_BRACES: Final = bytes.maketrans(b"[]", b"{}")
 _NO_BRACKET: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_PASSES: Final = 8  #: deeper than nearly all data is
+_STEP: Final = {ord("{"): 1, ord("}"): -1}
 
 
 def is_deeper(text: bytes, limit: int) -> bool:
@@ -22,12 +25,15 @@ def is_deeper(text: bytes, limit: int) -> bool:
     if text.count(b"[") + text.count(b"{") <= limit:
         return False
     braces = _STRING.sub(b"", text).translate(_AS_BRACES, _NO_BRACKET)
-    # Each pass takes away the innermost level everywhere, at the speed of memory.
-    for _ in range(limit):
+    # Each pass takes away the innermost level everywhere, at the speed of memory: wide
+    # data is gone after a few. What is deep is followed brace by brace.
+    passes = min(limit, _PASSES)
+    for _ in range(passes):
         braces = braces.replace(b"{}", b"")
         if not braces:
             return False
-    return True
+    steps = map(_STEP.__getitem__, braces)
+    return max(accumulate(steps)) > limit - passes
 
 
 def first_too_deep(text: bytes, limit: int) -> int:
