@@ -15,7 +15,7 @@ from tallymill.cli.terminal import note, say
 from tallymill.cli.tour import tour
 from tallymill.config import FILE_NAME, Address, load_settings, read_toml
 from tallymill.config.settings import read_address
-from tallymill.demo.project import make_demo
+from tallymill.demo.project import make_demo, move_demo
 from tallymill.kernel.clock import SystemClock
 from tallymill.kernel.errors import Conflict, Invalid
 from tallymill.kernel.service import cancel_and_wait
@@ -48,17 +48,15 @@ def demo(
         addresses = [first, *_extra(first)]
     if not _is_free(first):
         raise Conflict(
-            f"{first} is in use by another program; end that one, or give another "
-            f"address and folder: tallymill demo --listen {LOOPBACK}:8001 demo-8001"
+            f"{first} is in use by another program; end that one, or choose another "
+            f"address: --listen {LOOPBACK}:8001"
         )
-    if make_demo(folder, address=str(first), url=first.url, seed=seed):
-        say(f"Made a demo project in {folder}")
     made_for = _made_for(folder)
-    if made_for != first:
-        raise Conflict(
-            f"{folder} was made for {made_for}, where its jobs post their results; "
-            f"name a new folder to have a demo on {first}."
-        )
+    if make_demo(folder, address=first, seed=seed):
+        say(f"Made a demo project in {folder}")
+    elif made_for and made_for != first:
+        move_demo(folder, before=made_for, after=first)
+        say(f"Moved the demo in {folder} from {made_for} to {first}")
     project = load_project(folder, options={"listen": [str(a) for a in addresses]})
     prepare(project)
     run(_serve(project, first.url))

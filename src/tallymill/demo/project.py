@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from tallymill.config import FILE_NAME, Address
 from tallymill.demo.registrations import write_registrations
 from tallymill.kernel.errors import Conflict
 
 SOURCE_FILE: Final = "registration.sqlite"
+JOB_FILE: Final = "jobs/registrations_per_day.py"
 JOBS: Final = ("average-weight-of-last-week", "registrations_per_day")
 
 TOML: Final = '''\
@@ -93,13 +95,12 @@ class RangeOfWeights(Statistic):
 '''
 
 
-def make_demo(folder: Path, *, address: str, url: str, seed: int = 0) -> bool:
+def make_demo(folder: Path, *, address: Address, seed: int = 0) -> bool:
     """Write the demo's files into a new or empty folder.
 
     Args:
         folder: Where; it is made if need be.
-        address: "host:port" to listen on.
-        url: The same as a URL, where the jobs deliver their results.
+        address: To listen on, and where the jobs deliver their results.
         seed: Of the generated registrations.
 
     Returns:
@@ -108,7 +109,7 @@ def make_demo(folder: Path, *, address: str, url: str, seed: int = 0) -> bool:
     Raises:
         Conflict: The folder holds other things.
     """
-    if (folder / "tallymill.toml").exists():
+    if (folder / FILE_NAME).exists():
         return False
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Conflict(
@@ -117,9 +118,21 @@ def make_demo(folder: Path, *, address: str, url: str, seed: int = 0) -> bool:
     # Made beside it and moved as a whole: an interrupted start leaves nothing half done.
     with TemporaryDirectory(prefix=".demo-", dir=_parent(folder)) as beside:
         made = Path(beside) / "project"
-        _write(made, address=address, url=url, seed=seed)
+        _write(made, address, seed=seed)
         made.replace(folder)
     return True
+
+
+def move_demo(folder: Path, *, before: Address, after: Address) -> None:
+    """Write another address into a demo's files, for it and for its jobs' results."""
+    for name in (FILE_NAME, JOB_FILE):
+        path = folder / name
+        if not path.exists():  # the user may have taken the job away
+            continue
+        text = path.read_text("utf-8")
+        moved = text.replace(f"{before.url}/result", f"{after.url}/result")
+        moved = moved.replace(f'listen = ["{before}"]', f'listen = ["{after}"]')
+        path.write_text(moved, "utf-8")
 
 
 def _parent(folder: Path) -> Path:
@@ -128,14 +141,14 @@ def _parent(folder: Path) -> Path:
     return parent
 
 
-def _write(folder: Path, *, address: str, url: str, seed: int) -> None:
+def _write(folder: Path, address: Address, *, seed: int) -> None:
     (folder / "statistics").mkdir(parents=True)
     (folder / "jobs").mkdir()
     write_registrations(folder / SOURCE_FILE, seed=seed)
     texts = {
         "statistics/range_of_weights.py": STATISTIC,
-        "jobs/registrations_per_day.py": JOB.format(url=url),
-        "tallymill.toml": TOML.format(address=address, url=url),
+        JOB_FILE: JOB.format(url=address.url),
+        FILE_NAME: TOML.format(address=address, url=address.url),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, "utf-8")
