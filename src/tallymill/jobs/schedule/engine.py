@@ -1,9 +1,9 @@
 """When a schedule is due next, was due last, and how often in between.
 
-Everything here counts whole seconds (see `zones.py` for `instant` and `wall`). The
-calendar is searched in wall time, within one segment of constant offset at a time; what
-happens where two segments meet is the `dst` policy, and stands in `_first_wall` and
-`_is_due_at_gap`, nowhere else.
+Everything here counts whole seconds (see `zones.py` for `instant` and `wall`). Which wall
+times match is for `walls.py` to say; it is asked within one segment of constant offset
+at a time. What happens where two segments meet is the `dst` policy, and stands in
+`_first_wall` and `_is_due_at_gap`, nowhere else.
 
 `vixie` does as Debian's cron 3.0pl1 (`cron.c`, main loop; `find_jobs`): a job whose
 minute or hour starts with `*` follows real time; any other that falls into a gap of
@@ -13,11 +13,10 @@ Seconds follow the same rule, and so do shifts other than one hour. Unlike the d
 change of offset is seen even where the zone does not call it daylight saving.
 """
 
-from datetime import date
 from typing import Literal, Protocol
 
-from tallymill.jobs.schedule.calendar import MONDAY_ORDINAL, length_of
 from tallymill.jobs.schedule.cron import CronFields
+from tallymill.jobs.schedule.walls import WallTimes
 from tallymill.jobs.schedule.zones import DAY_S, Segment, Timeline
 
 Dst = Literal["vixie", "skip", "literal"]
@@ -27,7 +26,6 @@ _SLACK_S = 2 * DAY_S  #: no clock was ever moved by more
 # A miss is a time that falls into a gap; 40 years of them take less than 200 steps, and
 # the calendar's weekdays come round within that.
 _MOST_STEPS = 200
-_LAST_DAY = date.max.toordinal()
 
 
 class DueTimes(Protocol):
@@ -49,23 +47,13 @@ class DueTimes(Protocol):
 class CronTimes:
     """Due times of a cron string in a zone."""
 
-    __slots__ = (
-        "_daily",
-        "_fields",
-        "_first_time",
-        "_follows_gap",
-        "_month",
-        "_repeats",
-        "_timeline",
-    )
+    __slots__ = ("_follows_gap", "_repeats", "_timeline", "_walls")
 
     def __init__(self, fields: CronFields, timeline: Timeline, dst: Dst) -> None:
-        self._fields = fields
+        self._walls = WallTimes(fields)
         self._timeline = timeline
         self._follows_gap = dst == "vixie" and not fields.is_wild
         self._repeats = dst == "literal" or fields.is_wild
-        self._first_time = self._time_from(0)
-        self._month = (0, -1, 0)  # first and last ordinal of a month, and its mask
 
     def next_after(self, instant: int) -> int | None:
         """Return the first due instant greater than `instant`; None if none is left.
@@ -78,7 +66,7 @@ class CronTimes:
             if instant == segment.start and self._is_due_at_gap(segment):
                 return instant
             wall = max(instant + segment.shift, self._first_wall(segment))
-            found = self._wall_from(wall)
+            found = self._walls.first_from(wall)
             if found is None:
                 return None
             if found - segment.shift < segment.end:
@@ -93,7 +81,7 @@ class CronTimes:
         """Return the last due instant not greater than `instant`; None if none."""
         while True:
             segment = self._timeline.at(instant)
-            found = self._wall_until(instant + segment.shift)
+            found = self._walls.last_until(instant + segment.shift)
             if found is not None and found >= self._first_wall(segment):
                 return found - segment.shift
             if self._is_due_at_gap(segment):
@@ -113,9 +101,12 @@ class CronTimes:
             stop = min(end, segment.end)
             low = max(start + segment.shift, self._first_wall(segment))
             if low < stop + segment.shift:
-                total += self._walls_between(low, stop + segment.shift)
+                total += self._walls.count_between(low, stop + segment.shift)
             if start == segment.start and self._is_due_at_gap(segment):
-                total += self._wall_from(start + segment.shift) != start + segment.shift
+                total += (
+                    self._walls.first_from(start + segment.shift)
+                    != start + segment.shift
+                )
             start = stop
         return total
 
@@ -131,141 +122,8 @@ class CronTimes:
         gap = segment.shift - segment.before
         if gap <= 0 or gap >= _JUMP_S or not self._follows_gap:
             return False
-        found = self._wall_from(segment.start + segment.before)
+        found = self._walls.first_from(segment.start + segment.before)
         return found is not None and found < segment.start + segment.shift
-
-    def _wall_from(self, wall: int) -> int | None:
-        day, second = divmod(wall, DAY_S)
-        if self._matches(day):
-            time = self._time_from(second)
-            if time >= 0:
-                return day * DAY_S + time
-        found = self._day_from(day + 1)
-        return None if found is None else found * DAY_S + self._first_time
-
-    def _wall_until(self, wall: int) -> int | None:
-        day, second = divmod(wall, DAY_S)
-        if self._matches(day):
-            time = self._time_until(second)
-            if time >= 0:
-                return day * DAY_S + time
-        found = self._day_until(day - 1)
-        return None if found is None else found * DAY_S + self._time_until(DAY_S - 1)
-
-    def _walls_between(self, low: int, high: int) -> int:
-        """Return how many wall times of [low, high) match."""
-        first, first_second = divmod(low, DAY_S)
-        last, last_second = divmod(high, DAY_S)
-        total = self._days_between(first, last) * self._times_before(DAY_S)
-        if self._matches(first):
-            total -= self._times_before(first_second)
-        if self._matches(last):
-            total += self._times_before(last_second)
-        return total
-
-    # Days, by ordinal.
-
-    def _enter_month(self, day: int) -> tuple[int, int, int]:
-        """Return first and last ordinal of the day's month, and the matching days."""
-        month = self._month
-        if month[0] <= day <= month[1]:
-            return month
-        moment = date.fromordinal(day)
-        rule = self._fields.days
-        first, length = day - moment.day + 1, length_of(moment.year, moment.month)
-        mask = 0
-        if rule.period:
-            mask = _every_so_many_days(rule.period, first, length)
-        elif rule.months >> moment.month & 1:
-            mask = rule.matching(first % 7, length)
-        self._month = month = (first, first + length - 1, mask)
-        return month
-
-    def _matches(self, day: int) -> bool:
-        if not 1 <= day <= _LAST_DAY:
-            return False
-        first, _, mask = self._enter_month(day)
-        return bool(mask >> (day - first + 1) & 1)
-
-    def _day_from(self, day: int) -> int | None:
-        day = max(day, 1)
-        while day <= _LAST_DAY:
-            first, last, mask = self._enter_month(day)
-            rest = mask >> (day - first + 1)
-            if rest:
-                return day + (rest & -rest).bit_length() - 1
-            day = last + 1
-        return None
-
-    def _day_until(self, day: int) -> int | None:
-        day = min(day, _LAST_DAY)
-        while day >= 1:
-            first, _, mask = self._enter_month(day)
-            rest = mask & (2 << day - first + 1) - 1
-            if rest:
-                return first + rest.bit_length() - 2
-            day = first - 1
-        return None
-
-    def _days_between(self, low: int, high: int) -> int:
-        total, day = 0, max(low, 1)
-        high = min(high, _LAST_DAY + 1)
-        while day < high:
-            first, last, mask = self._enter_month(day)
-            stop = min(high, last + 1)
-            within = (1 << stop - first + 1) - (1 << day - first + 1)
-            total += (mask & within).bit_count()
-            day = stop
-        return total
-
-    # Times of day, in seconds; -1 for none.
-
-    def _time_from(self, second: int) -> int:
-        fields = self._fields
-        hour, rest = divmod(second, 3600)
-        minute, second = divmod(rest, 60)
-        if fields.hours >> hour & 1:
-            if fields.minutes >> minute & 1 and (left := fields.seconds >> second):
-                return hour * 3600 + minute * 60 + second + _lowest(left)
-            if left := fields.minutes >> minute + 1:
-                minute += 1 + _lowest(left)
-                return hour * 3600 + minute * 60 + _lowest(fields.seconds)
-        left = fields.hours >> hour + 1
-        if not left:
-            return -1
-        hour += 1 + _lowest(left)
-        return hour * 3600 + _lowest(fields.minutes) * 60 + _lowest(fields.seconds)
-
-    def _time_until(self, second: int) -> int:
-        fields = self._fields
-        hour, rest = divmod(second, 3600)
-        minute, second = divmod(rest, 60)
-        if fields.hours >> hour & 1:
-            if fields.minutes >> minute & 1 and (
-                left := _up_to(fields.seconds, second)
-            ):
-                return hour * 3600 + minute * 60 + _highest(left)
-            if left := _up_to(fields.minutes, minute - 1):
-                return hour * 3600 + _highest(left) * 60 + _highest(fields.seconds)
-        left = _up_to(fields.hours, hour - 1)
-        if not left:
-            return -1
-        minute, second = _highest(fields.minutes), _highest(fields.seconds)
-        return _highest(left) * 3600 + minute * 60 + second
-
-    def _times_before(self, second: int) -> int:
-        """Return how many times of day come before `second`, which may be 86400."""
-        fields = self._fields
-        hour, rest = divmod(second, 3600)
-        minute, second = divmod(rest, 60)
-        in_minute = fields.seconds.bit_count()
-        total = _up_to(fields.hours, hour - 1).bit_count()
-        total *= fields.minutes.bit_count() * in_minute
-        if fields.hours >> hour & 1:
-            total += _up_to(fields.minutes, minute - 1).bit_count() * in_minute
-            if fields.minutes >> minute & 1:
-                total += _up_to(fields.seconds, second - 1).bit_count()
-        return total
 
 
 class EveryTimes:
@@ -311,20 +169,3 @@ class GivenTimes:
     def count(self, start: int, end: int) -> int:
         """Return how many due instants lie in [start, end)."""
         return sum(start <= due < end for due in self._instants)
-
-
-def _every_so_many_days(period: int, first: int, length: int) -> int:
-    start = 1 + (MONDAY_ORDINAL - first) % period
-    return sum(1 << day for day in range(start, length + 1, period))
-
-
-def _lowest(mask: int) -> int:
-    return (mask & -mask).bit_length() - 1
-
-
-def _highest(mask: int) -> int:
-    return mask.bit_length() - 1
-
-
-def _up_to(mask: int, bit: int) -> int:
-    return mask & (1 << bit + 1) - 1

@@ -243,7 +243,10 @@ def _counted_days(count: int, unit: str, days: str) -> str:
             f"every {count} {unit}s does not repeat with the year: "
             "months are 1, 2, 3, 4, 6 or 12"
         )
-    raise ValueError(f"'{count} {unit}' does not go with a time of day or named days")
+    raise ValueError(
+        f"'{count} {unit}' does not go with a time of day or named days: write cron, "
+        "such as '*/15 9-17 * * 1-5'"
+    )
 
 
 def _every_month(count: int) -> str:
