@@ -29,6 +29,7 @@ KEY_PURGE_MICROS = 600 * 1_000_000
 BLOCK_BYTES = 1024 * 1024
 #: One page of a search by subject reads at most this much of the log.
 SCAN_BYTES = 8 * 1024 * 1024
+IDS_A_QUESTION = 500
 
 
 @dataclass(slots=True)
@@ -227,12 +228,7 @@ def _without_known(
 ) -> Sequence[tuple[ShardId, Sequence[Event]]]:
     """Leave out events whose id is stored already; remember the ids of the others."""
     ids = [event.id for _, events in append.shares for event in events if event.id]
-    rows = driver.execute(
-        "SELECT id FROM event_id WHERE stream = ?"
-        " AND id IN (SELECT value FROM json_each(?))",
-        (append.stream, msgspec.json.encode(ids).decode()),
-    )
-    known = {row[0] for row in rows}
+    known = _known_ids(driver, append.stream, ids)
     kept: list[tuple[ShardId, Sequence[Event]]] = []
     new: list[tuple[str, str]] = []
     for to, events in append.shares:
@@ -247,6 +243,20 @@ def _without_known(
         kept.append((to, fresh))
     driver.executemany("INSERT INTO event_id VALUES (?, ?)", new)
     return kept
+
+
+def _known_ids(driver: sqlite3.Connection, stream: str, ids: Sequence[str]) -> set[str]:
+    # Not as one JSON array: `json_each` cuts a text at its first NUL.
+    known: set[str] = set()
+    for start in range(0, len(ids), IDS_A_QUESTION):
+        some = ids[start : start + IDS_A_QUESTION]
+        rows = driver.execute(
+            "SELECT id FROM event_id WHERE stream = ?"  # noqa: S608 - question marks
+            f" AND id IN ({','.join('?' * len(some))})",
+            (stream, *some),
+        )
+        known.update(row[0] for row in rows)
+    return known
 
 
 def _store(driver: sqlite3.Connection, group: _Group, now: int) -> None:
