@@ -1,0 +1,1 @@
+"""The HTTP client, for whatever Tallymill sends to others."""

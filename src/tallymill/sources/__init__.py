@@ -1,0 +1,1 @@
+"""What jobs ask: SQL databases by name, opened read-only, and the statistics."""
