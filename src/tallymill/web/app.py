@@ -11,13 +11,23 @@ from litestar.handlers import HTTPRouteHandler
 
 from tallymill.web.asgi import App
 from tallymill.web.body import BodyReader, Budget
+from tallymill.web.docs import docs_routes
 from tallymill.web.drain import Drain
 from tallymill.web.faults import translate
-from tallymill.web.front import Front
+from tallymill.web.front import Front, Routes
+from tallymill.web.jobs import GetJobs, PostJobs
+from tallymill.web.live import GetLive
 from tallymill.web.metrics import Metrics
+from tallymill.web.openapi import GetOpenApi
+from tallymill.web.page import console_page, page_routes
 from tallymill.web.post_events import PostEvents
 from tallymill.web.problems import PROBLEM_JSON, problem_of
+from tallymill.web.results import GetResult, PostResult
+from tallymill.web.root import GetRoot
+from tallymill.web.routes.events import event_routes
 from tallymill.web.routes.health import health_routes
+from tallymill.web.routes.jobs import job_routes
+from tallymill.web.routes.schedule import schedule_routes
 from tallymill.web.routes.statistics import statistic_routes
 from tallymill.web.routes.workers import worker_routes
 from tallymill.web.services import Services
@@ -33,27 +43,53 @@ class Web:
 
 def build(services: Services) -> Web:
     """Return the application over these services."""
-    drain, metrics, budget = Drain(), Metrics(), Budget()
+    drain, metrics = Drain(), Metrics()
     reader = BodyReader(
-        clock=services.clock, budget=budget, limit_bytes=services.limits.body_bytes
+        clock=services.clock, budget=Budget(), limit_bytes=services.limits.body_bytes
     )
+    hot = _hot(services, reader, metrics)
     raw: dict[tuple[str, str], App] = {
-        ("POST", "/events"): PostEvents(services, reader, metrics),
+        **hot,
+        ("GET", "/result"): GetResult(services),
+        ("GET", "/statistics/live"): GetLive(services, drain),
+        **page_routes(),
+        **docs_routes(),
     }
     handlers = [
+        *event_routes(services),
         *worker_routes(services),
         *statistic_routes(services),
-        *health_routes(services, drain, metrics, budget),
+        *schedule_routes(services),
+        *health_routes(services, drain, metrics, reader.budget),
+        *(job_routes(services.jobs) if services.jobs else ()),
     ]
+    application = _application(handlers, raw)
+    raw["GET", "/openapi.json"] = GetOpenApi(handlers, jobs=bool(services.jobs))
     front = Front(
-        raw,
-        cast("App", _application(handlers, raw)),
+        Routes(raw=raw, timed=hot.keys(), rest=cast("App", application)),
         drain=drain,
         metrics=metrics,
         clock=services.clock,
         reader=reader,
+        limits=services.limits,
     )
     return Web(app=front, drain=drain)
+
+
+def _hot(
+    services: Services, reader: BodyReader, metrics: Metrics
+) -> dict[tuple[str, str], App]:
+    """Return the routes that are counted by the thousand a second."""
+    routes: dict[tuple[str, str], App] = {
+        ("POST", "/events"): PostEvents(services, reader, metrics),
+        ("POST", "/result"): PostResult(services, reader),
+        ("GET", "/"): GetRoot(services, console_page()),
+    }
+    if services.jobs:
+        jobs = services.jobs.jobs
+        routes["POST", "/jobs"] = PostJobs(jobs, reader, services.limits)
+        routes["GET", "/jobs"] = GetJobs(jobs)
+    return routes
 
 
 def _application(

@@ -3,7 +3,7 @@
 What the raw routes share. Nothing here knows a room.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 Scope = MutableMapping[str, Any]
@@ -11,7 +11,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = Iterable[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 #: On every answer: data is not cached, and no browser guesses what it is.
 SAFE_HEADERS: Final = (
@@ -47,7 +47,8 @@ async def answer(
     content_type: bytes = JSON,
     headers: Headers = (),
 ) -> None:
-    """Send a complete answer."""
+    """Send a complete answer; `headers` take the place of the safe ones."""
+    given = {name for name, _ in headers}
     await send(
         {
             "type": "http.response.start",
@@ -55,7 +56,7 @@ async def answer(
             "headers": [
                 (b"content-type", content_type),
                 (b"content-length", b"%d" % len(body)),
-                *SAFE_HEADERS,
+                *(pair for pair in SAFE_HEADERS if pair[0] not in given),
                 *headers,
             ],
         }

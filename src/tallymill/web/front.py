@@ -4,10 +4,11 @@ Every request passes here, so this is where a drain refuses, where errors become
 problems, and where the hot paths are timed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from tallymill.events.jsontext import check_utf8
+from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Unavailable
 from tallymill.web.asgi import (
@@ -22,11 +23,21 @@ from tallymill.web.asgi import (
 from tallymill.web.body import BodyReader, has_body
 from tallymill.web.drain import Drain
 from tallymill.web.formats import check_is_json
+from tallymill.web.json_body import check_json
 from tallymill.web.metrics import Metrics
 from tallymill.web.problems import CLOSE, send_problem
 
 #: Asked by whoever decides whether to send requests here; answered in a drain too.
 _ALWAYS: Final = frozenset({"/health/live", "/health/ready"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routes:
+    """Where requests go."""
+
+    raw: Mapping[tuple[str, str], App]  #: by method and path
+    timed: Collection[tuple[str, str]]  #: those of `raw` that metrics time
+    rest: App  #: everything else
 
 
 class _Watched:
@@ -64,8 +75,8 @@ class _Replay:
 
     __slots__ = ("_body", "_receive")
 
-    def __init__(self, body: bytes | bytearray, receive: Receive) -> None:
-        self._body: bytes | None = bytes(body)
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
         self._receive = receive
 
     async def __call__(self) -> Message:
@@ -80,51 +91,55 @@ class Front:
 
     def __init__(
         self,
-        raw: Mapping[tuple[str, str], App],
-        rest: App,
+        routes: Routes,
         *,
         drain: Drain,
         metrics: Metrics,
         clock: Clock,
         reader: BodyReader,
+        limits: Limits,
     ) -> None:
-        self._raw = {
-            key: (app, metrics.seconds.labels(f"{key[0]} {key[1]}").observe)
-            for key, app in raw.items()
+        self._raw = routes.raw
+        self._rest = routes.rest
+        self._observers = {
+            key: metrics.seconds.labels(f"{key[0]} {key[1]}").observe
+            for key in routes.timed
         }
-        self._rest = rest
         self._drain = drain
         self._metrics = metrics
         self._clock = clock
         self._reader = reader
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        found = self._raw.get((scope["method"], scope["path"]))
+        if scope["method"] == "HEAD":
+            # The server leaves the body of the answer out by itself.
+            scope = {**scope, "method": "GET"}
+        key = scope["method"], scope["path"]
         if self._drain.has_begun and scope["path"] not in _ALWAYS:
             await self._refuse_while_draining(scope, send)
-        elif found is None:
-            await self._guarded(self._application, scope, receive, send)
-        else:
-            app, observe = found
-            began_s = self._clock.monotonic_s()
+            return
+        observe = self._observers.get(key)
+        app = self._raw.get(key, self._application)
+        if observe is None:
             await self._guarded(app, scope, receive, send)
-            observe(self._clock.monotonic_s() - began_s)
+            return
+        began_s = self._clock.monotonic_s()
+        await self._guarded(app, scope, receive, send)
+        observe(self._clock.monotonic_s() - began_s)
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, its body read and unpacked under our limits."""
-        if scope["method"] == "HEAD":
-            # The server leaves the body of its answer out by itself.
-            scope = {**scope, "method": "GET"}
         if not has_body(scope):
             await self._rest(scope, receive, _Safe(send))
             return
         check_is_json(scope)
         with self._reader.share() as share:
-            body = await self._reader.read(scope, receive, share)
-            check_utf8(body)
+            body = bytes(await self._reader.read(scope, receive, share))
+            check_json(body, self._limits)
             await self._rest(scope, _Replay(body, receive), _Safe(send))
 
     async def _guarded(

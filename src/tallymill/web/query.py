@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from tallymill.kernel.errors import Fault, Invalid, Malformed
 
+_DIGITS_MOST: Final = 19
 _TRUTH: Final = {"true": True, "false": False}
 
 
@@ -52,6 +53,30 @@ def read_truth(query: dict[str, str], name: str) -> bool:
         what = f"must be true or false, not {text[:80]!r}"
         raise Invalid(f"The query parameter {name} {what}.", faults=[Fault(name, what)])
     return value
+
+
+def read_whole(
+    query: dict[str, str], name: str, *, least: int, most: int
+) -> int | None:
+    """Return a parameter that is a whole number; None if it is left out.
+
+    Raises:
+        Invalid: It is none, or not within `least` and `most`.
+    """
+    text = query.get(name)
+    if text is None:
+        return None
+    if not (len(text) <= _DIGITS_MOST and text.isascii() and text.isdigit()):
+        raise _out_of_range(name, text, least, most)
+    value = int(text)
+    if not least <= value <= most:
+        raise _out_of_range(name, text, least, most)
+    return value
+
+
+def _out_of_range(name: str, text: str, least: int, most: int) -> Invalid:
+    what = f"must be a whole number from {least} to {most}, not {text[:80]!r}"
+    return Invalid(f"The query parameter {name} {what}.", faults=[Fault(name, what)])
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:

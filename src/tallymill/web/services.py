@@ -6,11 +6,25 @@ from dataclasses import dataclass
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.events.ports import EventLog
+from tallymill.jobs.backfill import Backfills
+from tallymill.jobs.runs import Runs
+from tallymill.jobs.service import Jobs
+from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock
 from tallymill.results.ports import ResultStore
 from tallymill.statistics.answers import Answers
 from tallymill.workers.ports import Ledger
 from tallymill.workers.service import Workforce
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobServices:
+    """The rooms of the jobs."""
+
+    jobs: Jobs
+    runs: Runs
+    backfills: Backfills
+    trials: Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +44,4 @@ class Services:
     troubles: Callable[[], Sequence[str]]
     #: Bytes that the database's files take.
     log_bytes: Callable[[], int]
+    jobs: JobServices | None = None
