@@ -95,7 +95,7 @@ class SqlLedger:
 def _open(
     connection: Connection, shards: int, statistics: Known, at: int
 ) -> Sequence[Position]:
-    heads = dict(connection.execute(select(shard.c.id, shard.c.head)).tuples().all())
+    heads = _heads(connection)
     if len(heads) > shards:
         raise Conflict(
             f"The log has {len(heads)} shards already; set shards = {len(heads)} "
@@ -256,8 +256,13 @@ def _snapshot(connection: Connection) -> Snapshot:
             Progress(reader=row.reader, shard=row.shard, next=row.next, until=row.until)
             for row in connection.execute(select(position))
         ],
-        heads=dict(connection.execute(select(shard.c.id, shard.c.head)).tuples().all()),
+        heads=_heads(connection),
     )
+
+
+def _heads(connection: Connection) -> Mapping[int, int]:
+    rows = connection.execute(select(shard.c.id, shard.c.head))
+    return {row.id: row.head for row in rows}
 
 
 def _position(row: Row[tuple[object, ...]]) -> Position:
