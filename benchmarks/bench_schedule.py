@@ -19,6 +19,9 @@ from croniter import croniter
 from cronsim import CronSim
 
 from tallymill.jobs.schedule import parse_cron
+from tallymill.jobs.schedule.cron import parse_fields
+from tallymill.jobs.schedule.engine import CronTimes
+from tallymill.jobs.schedule.zones import Timeline, seconds_of
 
 ZONE = "Europe/Amsterdam"
 START = datetime(2026, 11, 21, 12, tzinfo=ZoneInfo(ZONE))
@@ -62,6 +65,31 @@ def measure(name: str, shape: str, seconds: float) -> list[float]:
     ]
 
 
+def slowest_ms() -> tuple[float, str]:
+    """Return the longest of many searches for rare times, zones not yet looked at."""
+    hard = ["0 0 29 2 *", "0 0 29 2 */7", "30 2 29 3 *", "0 0 31W 12 *", "0 0 * 2 4#5"]
+    worst = (0.0, "")
+    for text, name, year in itertools.product(
+        hard, ["Europe/Amsterdam", "Africa/Casablanca"], range(2020, 2100, 3)
+    ):
+        times = CronTimes(parse_fields(text), Timeline(ZoneInfo(name)), "skip")
+        start = seconds_of(datetime(year, 3, 1, tzinfo=UTC))
+        began = time.perf_counter()
+        times.next_after(start)
+        spent_ms = (time.perf_counter() - began) * 1e3
+        worst = max(worst, (spent_ms, f"{text} in {name} from {year}"))
+    return worst
+
+
+def catch_up_ms() -> float:
+    """Return how long it takes to find the latest of ten years of minutes, and count."""
+    minutes = parse_cron("* * * * *", timezone=ZONE)
+    began = time.perf_counter()
+    minutes.latest_at_or_before(START)
+    minutes.count_between(datetime(2016, 11, 21, tzinfo=UTC), START)
+    return (time.perf_counter() - began) * 1e3
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.3)
@@ -72,6 +100,9 @@ def main() -> None:
     for name, shape in SHAPES.items():
         figures = measure(name, shape, seconds)
         print(f"{name:18}" + "".join(f"{figure:10,.0f}" for figure in figures))
+    spent_ms, which = slowest_ms()
+    print(f"slowest next: {spent_ms:.2f} ms ({which})")
+    print(f"ten years of minutes, latest and count: {catch_up_ms():.2f} ms")
 
 
 if __name__ == "__main__":
