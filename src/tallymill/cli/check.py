@@ -7,6 +7,8 @@ import msgspec
 
 from tallymill.cli.options import Folder, Json
 from tallymill.cli.terminal import note, say, say_json, say_table
+from tallymill.config import FILE_NAME
+from tallymill.jobs.model import JobDefinition
 from tallymill.project import Project, load_project
 
 
@@ -23,8 +25,9 @@ def check(folder: Folder = Path(), *, json: Json = False) -> None:
         (s.name, s.stream, s.kind) for s in project.statistics
     ])  # fmt: skip
     _tell("Sources", ("NAME", "URL"), [(s.name, s.shown_url) for s in project.sources])
-    _tell("Jobs", ("NAME", "SCHEDULE"), [
-        (j.name, j.schedule or j.cron_string) for j in project.jobs
+    _tell("Jobs", ("NAME", "SCHEDULE", "FROM"), [
+        (job.name, job.schedule or job.cron_string, origin)
+        for job, origin in _jobs(project)
     ])  # fmt: skip
     for notice in project.notices:
         note(f"Note: {notice}.")
@@ -52,6 +55,16 @@ def _as_values(project: Project) -> dict[str, object]:
             for s in project.statistics
         ],
         "sources": [{"name": s.name, "url": s.shown_url} for s in project.sources],
-        "jobs": [msgspec.to_builtins(j, enc_hook=str) for j in project.jobs],
+        "jobs": [
+            {**msgspec.to_builtins(job), "from": origin}
+            for job, origin in _jobs(project)
+        ],
         "notices": project.notices,
     }
+
+
+def _jobs(project: Project) -> list[tuple[JobDefinition, str]]:
+    return [
+        *((job, FILE_NAME) for job in project.jobs),
+        *((marked.definition, "jobs/") for marked in project.functions),
+    ]

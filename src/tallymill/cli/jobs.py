@@ -3,6 +3,7 @@
 Adding, trying and backfilling are in files of their own, joined here.
 """
 
+import time
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,6 +14,7 @@ from tallymill.cli.options import JobName, Json, Url
 from tallymill.cli.terminal import say, say_fields, say_json, say_table
 
 PAGE: Final = 1000  #: jobs that are asked for at once
+POLL_S: Final = 0.3  #: between two looks at a run
 
 app = typer.Typer(help="Questions on a schedule.", no_args_is_help=True)
 app.command("add")(jobs_add.add)
@@ -64,16 +66,26 @@ def run(
     as_of: Annotated[
         str | None, typer.Option(help="Pretend that this is now; a date or a time.")
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for it, and show what came of it.")
+    ] = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Run a job now, whatever its schedule says."""
     with connected(url) as server:
-        started: dict[str, Any] = server.post(path_of("jobs", name, "run"), as_of=as_of)
+        run: dict[str, Any] = server.post(path_of("jobs", name, "run"), as_of=as_of)
+        while wait and run.get("finished_at") is None:
+            time.sleep(POLL_S)
+            run = server.get(path_of("runs", run["id"]))
     if json:
-        say_json(started)
-        return
-    say(f"{name} is running; `tallymill jobs runs {name}` shows what comes of it.")
+        say_json(run)
+    elif wait:
+        say_fields((key, run.get(key)) for key in ("outcome", "result", "error"))
+    else:
+        say(f"{name} is running; `tallymill jobs runs {name}` shows what comes of it.")
+    if wait and run["outcome"] != "succeeded":
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -106,10 +118,9 @@ def runs(
 ) -> None:
     """Show a job's last runs, newest first, with what came of each."""
     with connected(url) as server:
-        answer = server.get(path_of("jobs", name, "runs"), limit=limit)
-    history: list[dict[str, Any]] = (
-        answer if isinstance(answer, list) else answer["runs"]
-    )
+        history: list[dict[str, Any]] = server.get(
+            path_of("jobs", name, "runs"), limit=limit
+        )
     if json:
         say_json(history)
         return
@@ -119,8 +130,8 @@ def runs(
             (
                 run["id"],
                 run.get("scheduled_for"),
-                run.get("outcome") or run.get("state"),
-                run.get("error") or run.get("result") or run.get("reason"),
+                run.get("outcome"),
+                run.get("error") or run.get("reason") or run.get("result"),
                 _delivery(run),
             )
             for run in history
@@ -153,6 +164,9 @@ def _post(name: str, verb: str, *, url: str | None, as_json: bool, said: str) ->
     say(said)
 
 
-def _delivery(run: dict[str, Any]) -> object:
+def _delivery(run: dict[str, Any]) -> str:
     delivery = run.get("delivery")
-    return delivery.get("state") if isinstance(delivery, dict) else delivery
+    if delivery is None:
+        return ""
+    reason = delivery.get("reason")
+    return f"{delivery['state']}: {reason}" if reason else str(delivery["state"])

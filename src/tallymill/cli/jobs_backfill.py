@@ -12,23 +12,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from tallymill.cli.connection import Call, Server, connected, decoded, path_of
 from tallymill.cli.options import JobName, Json, Url
-from tallymill.cli.terminal import note, say, say_json, stderr
+from tallymill.cli.terminal import say, say_json, stderr
 
 POLL_S: Final = 0.3  #: between two looks at how far it is
 
 
-def backfill(
+From = Annotated[str, typer.Option("--from", help="First moment: a date or a time.")]
+To = Annotated[str, typer.Option("--to", help="End, not included: a date or a time.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say how many runs it would be.")
+]
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Leave it to the server, and do not watch.")
+]
+
+
+def backfill(  # noqa: PLR0913 - one parameter an option
     name: JobName,
     *,
-    start: Annotated[
-        str, typer.Option("--from", help="First moment: a date or a time.")
-    ],
-    end: Annotated[
-        str, typer.Option("--to", help="End, not included: a date or a time.")
-    ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how many runs it would be.")
-    ] = False,
+    start: From,
+    end: To,
+    dry_run: DryRun = False,
+    no_wait: NoWait = False,
     url: Url = None,
     json: Json = False,
 ) -> None:
@@ -36,45 +41,47 @@ def backfill(
     path = path_of("jobs", name, "backfill")
     with connected(url) as server:
         body = {"from": start, "to": end, "dry_run": dry_run}
-        plan: dict[str, Any] = server.post(path, body)
-        if not dry_run:
-            say_plan = (
-                f"{name}: {plan['due']} due, {plan['already']} were there already."
-            )
-            note(say_plan)
-            plan |= _follow(server, path, start=start, end=end)
-    _tell(name, plan, dry_run=dry_run, as_json=json)
-    if plan.get("failed") or plan.get("undelivered"):
+        report: dict[str, Any] = server.post(path, body)
+        if not (dry_run or no_wait):
+            report |= _watch(server, path, start=start, end=end)
+    if json:
+        say_json(report)
+    else:
+        say(f"{name}: {_sentence(report, dry_run=dry_run)}")
+    if report.get("failed") or report.get("undelivered"):
         raise typer.Exit(1)
 
 
-def _follow(server: Server, path: str, *, start: str, end: str) -> dict[str, Any]:
-    """Show the server's progress until all is done; return its last count."""
+def _watch(server: Server, path: str, *, start: str, end: str) -> dict[str, Any]:
+    """Show the server's count until nothing is left to do; return the last one."""
     look = Call(method="GET", path=path, params={"from": start, "to": end})
     with _progress() as progress:
-        task = progress.add_task("runs", total=None)
+        runs = progress.add_task("runs", total=None)
+        deliveries = progress.add_task("deliveries", total=None)
         while True:
             count: dict[str, Any] = decoded(server.send_until_taken(look))
-            done = count["done"] + count["failed"]
-            progress.update(task, total=count["due"], completed=done)
-            if done >= count["due"] and not count.get("to_deliver"):
+            ended = count["delivered"] + count["undelivered"]
+            progress.update(
+                runs, total=count["due"], completed=count["due"] - count["queued"]
+            )
+            progress.update(
+                deliveries, total=ended + count["to_deliver"], completed=ended
+            )
+            if not count["queued"] and not count["to_deliver"]:
                 return count
             time.sleep(POLL_S)
 
 
-def _tell(name: str, plan: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        say_json(plan)
-        return
+def _sentence(report: dict[str, Any], *, dry_run: bool) -> str:
+    begun = f"{report['due']} due times, {report['already']} had run already"
     if dry_run:
-        say(
-            f"{name} would run {plan['new']} times: {plan['due']} due, "
-            f"{plan['already']} of them have run already."
-        )
-        return
-    say(
-        f"{name} ran {plan['new']} times: of {plan['due']} due, {plan['done']} are done, "
-        f"{plan['failed']} failed, {plan['delivered']} are delivered."
+        return f"{begun}, {report['new']} would run."
+    if "done" not in report:
+        return f"{begun}, {report['new']} are queued."
+    return (
+        f"{begun}, {report['new']} ran now. Of all, {report['done']} are done, "
+        f"{report['failed']} failed, {report['delivered']} are delivered, "
+        f"{report['undelivered']} could not be delivered."
     )
 
 

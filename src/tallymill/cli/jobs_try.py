@@ -23,13 +23,17 @@ def try_(
         trial: dict[str, Any] = server.post(path_of("jobs", name, "try"), as_of=as_of)
     if json:
         say_json(trial)
-        return
-    for key, value in trial.items():
-        _tell(key, value)
+    else:
+        for key, value in trial.items():
+            _tell(key, value)
+    if trial.get("error"):
+        raise typer.Exit(1)
 
 
 def _tell(key: str, value: object) -> None:
-    say(f"{key.replace('_', ' ')}:")
+    if value is None:
+        return
+    say(f"{key}:")
     if isinstance(value, dict):
         say_fields((f"  {inner}", shown) for inner, shown in value.items())
         return

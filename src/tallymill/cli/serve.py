@@ -36,11 +36,10 @@ Listen = Annotated[
     ),
 ]
 NoAuth = Annotated[
-    bool | None,
+    bool,
     typer.Option(
         "--no-auth",
         help="Let anyone use it who reaches it, on any address.",
-        is_flag=True,
     ),
 ]
 Data = Annotated[Path | None, typer.Option(help="The folder that keeps everything.")]
@@ -54,7 +53,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
     folder: Folder = Path(),
     *,
     listen: Listen = None,
-    no_auth: NoAuth = None,
+    no_auth: NoAuth = False,
     data: Data = None,
     workers: Workers = None,
     shards: Shards = None,

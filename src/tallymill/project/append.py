@@ -24,7 +24,8 @@ def append_table(path: Path, name: tuple[str, ...], table: Mapping[str, str]) ->
         Unavailable: It cannot be read or written.
     """
     try:
-        old = path.read_text("utf-8") if path.exists() else ""
+        # Bytes, as reading text would turn the file's own line ends into others.
+        old = path.read_bytes().decode() if path.exists() else ""
         new = appended(old, name, table)
         _replace(path.resolve(), new)
     except OSError as exc:
@@ -64,9 +65,9 @@ def _string(value: str) -> str:
 
 def _replace(path: Path, text: str) -> None:
     with NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", encoding="utf-8", delete=False
+        dir=path.parent, prefix=f".{path.name}.", delete=False
     ) as file:
-        file.write(text)
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     new = Path(file.name)
