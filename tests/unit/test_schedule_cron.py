@@ -160,6 +160,14 @@ def test_an_unknown_policy_is_named_with_the_known():
         ("@hourly", "Every hour"),
         ("0 0 L-3 * *", "At 00:00, 3 days before the last day of the month"),
         ("0 0 * * friL", "At 00:00, on the last Friday of the month"),
+        (
+            "0 0 * April FridayL",
+            "At 00:00, on the last Friday of the month, only in April",
+        ),
+        ("0 0 1,15 * 1", "At 00:00, on day 1 and 15 of the month, or on Monday"),
+        ("0 0 */2 * 1", "At 00:00, every 2 days, and on Monday"),
+        ("0 0 * * mon,friL", "cron 0 0 * * mon,friL"),
+        ("0 0 1W,15W * *", "cron 0 0 1W,15W * *"),
     ],
 )
 def test_a_cron_string_is_told_in_words(text, words):

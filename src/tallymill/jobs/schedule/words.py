@@ -1,5 +1,7 @@
 """A cron string as a sentence, by cron-descriptor."""
 
+import re
+
 from cron_descriptor import (  # type: ignore[import-untyped] # it ships no types
     CasingTypeEnum,
     ExpressionDescriptor,
@@ -7,16 +9,28 @@ from cron_descriptor import (  # type: ignore[import-untyped] # it ships no type
     Options,
 )
 
+from tallymill.jobs.schedule.cron import WEEKDAY_NAMES
+
+# `L`, `W` or `#` in a list: cron-descriptor 2.2 tells only the first, or says nonsense.
+_SPECIAL_IN_LIST = re.compile(r"\S*,\S*[LW#]\S*|\S*[LW#]\S*,\S*")
+_LONG_NAME = re.compile(r"[A-Z]{4,}")
+
 
 def describe_cron(text: str) -> str:
     """Return a cron string of five or six fields in English words.
 
-    A form that cron-descriptor does not know is given back as it is.
+    What cron-descriptor does not know, or tells wrongly, is given back as it is.
     """
+    short = _LONG_NAME.sub(_abbreviated, text.upper())
+    day, _, weekday = short.split()[-3:]
+    if any(_SPECIAL_IN_LIST.fullmatch(part) for part in _numbered(day, weekday)):
+        return f"cron {text}"
     try:
-        words: str = ExpressionDescriptor(text.upper(), _options()).get_description()
+        words: str = ExpressionDescriptor(short, _options()).get_description()
     except (FormatError, ValueError, IndexError):
         return f"cron {text}"
+    if "*" in day[0] + weekday[0]:
+        words = words.replace(", or on ", ", and on ").replace(", or ", ", and ")
     # "At 04:05" alone leaves open on which days.
     if words.startswith("At ") and text.endswith(" * * *") and "past" not in words:
         return f"{words}, every day"
@@ -31,6 +45,18 @@ def describe_period(seconds: int) -> str:
         if number:
             parts.append(f"{number} {name}{'s' * (number > 1)}")
     return f"Every {' '.join(parts)}".replace("Every 1 ", "Every ", len(parts) == 1)
+
+
+def _abbreviated(match: re.Match[str]) -> str:
+    """Return the first three letters of a name, and the `L` of `FRIDAYL`."""
+    name = match[0]
+    is_last = name[-1] == "L" and name[:-1].lower() in WEEKDAY_NAMES
+    return f"{name[:3]}L" if is_last else name[:3]
+
+
+def _numbered(day: str, weekday: str) -> tuple[str, str]:
+    """Return both fields without names, whose letters mean nothing by themselves."""
+    return day, re.sub(r"[A-Z]{3}", "0", weekday)
 
 
 def _options() -> Options:
