@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tallymill.assembly.jobs import JobRooms, build_jobs
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
@@ -32,6 +33,7 @@ class House:
     clock: Clock
     database: Database
     workforce: Workforce
+    jobs: JobRooms
     server: HttpServer
     services: Sequence[Service]  #: in the order of starting
 
@@ -63,6 +65,8 @@ def build_house(project: Project, clock: Clock) -> House:
             worker_timeout_s=settings.worker_timeout_s,
         ),
     )
+    answers = Answers(ledger, project.statistics)
+    jobs = build_jobs(project, database, answers, clock)
     web = build(
         Services(
             clock=clock,
@@ -79,11 +83,12 @@ def build_house(project: Project, clock: Clock) -> House:
             log=log,
             ledger=ledger,
             workforce=workforce,
-            answers=Answers(ledger, project.statistics),
+            answers=answers,
             results=SqlResultStore(database),
             timezone=settings.timezone,
             troubles=workforce.troubles,
             log_bytes=lambda: _size_bytes(path),
+            jobs=jobs.services,
         )
     )
     server = HttpServer(
@@ -96,8 +101,10 @@ def build_house(project: Project, clock: Clock) -> House:
         clock=clock,
         database=database,
         workforce=workforce,
+        jobs=jobs,
         server=server,
-        services=[database, log, ledger, workforce, server],
+        # Jobs may deliver to this very server, so it is up before them.
+        services=[database, log, ledger, workforce, server, jobs],
     )
 
 

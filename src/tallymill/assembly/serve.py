@@ -72,6 +72,7 @@ async def _drain(house: House) -> None:
     """Finish what was accepted, within the time there is."""
     until_s = house.clock.monotonic_s() + house.project.settings.shutdown_timeout_s
     log.info("server.stopping", pending=house.workforce.pending())
+    await house.jobs.stop()
     await house.server.stop()
     left_s = max(0.0, until_s - house.clock.monotonic_s())
     left = await house.workforce.drain(left_s)

@@ -1,0 +1,126 @@
+"""Builds the rooms of the jobs: schedule, run, answer, outbox, delivery."""
+
+from dataclasses import dataclass
+
+from tallymill.delivery.courier import Courier
+from tallymill.jobs.agenda import Agenda
+from tallymill.jobs.asking import Asker
+from tallymill.jobs.backfill import Backfills
+from tallymill.jobs.check import Surroundings
+from tallymill.jobs.runner import Runner
+from tallymill.jobs.runs import Runs, Wakes
+from tallymill.jobs.service import Jobs, ProjectJob
+from tallymill.jobs.trial import Trials
+from tallymill.kernel.clock import Clock
+from tallymill.outbound.http_poster import HttpPoster
+from tallymill.project.model import Project
+from tallymill.sources.model import Source
+from tallymill.sources.sql import SqlSources
+from tallymill.sources.statistic_values import AnsweredStatistics
+from tallymill.statistics.answers import Answers
+from tallymill.store.database import Database
+from tallymill.store.jobs import SqlJobStore
+from tallymill.store.outbox import SqlOutbox
+from tallymill.store.run_history import SqlRunHistory
+from tallymill.store.runs import SqlRunStore
+from tallymill.web.services import JobServices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRooms:
+    """What plans, runs and delivers; one `Service` in the order of start and stop."""
+
+    project: Project
+    services: JobServices
+    poster: HttpPoster
+    courier: Courier
+    runner: Runner
+    agenda: Agenda
+
+    async def start(self) -> None:
+        """Take over the project's jobs, then deliver, run and plan."""
+        await self.services.jobs.reconcile(_project_jobs(self.project))
+        await self.poster.start()
+        await self.courier.start()
+        await self.runner.start()
+        await self.agenda.start()
+
+    async def stop(self) -> None:
+        """Plan nothing more, cut off what runs; the next start takes it up again."""
+        await self.agenda.stop()
+        await self.runner.stop()
+        await self.courier.stop()
+        await self.poster.stop()
+
+
+def build_jobs(
+    project: Project, database: Database, answers: Answers, clock: Clock
+) -> JobRooms:
+    """Build the rooms; starts and opens nothing."""
+    jobs, queue = SqlJobStore(database), SqlRunStore(database)
+    history, outbox = SqlRunHistory(database), SqlOutbox(database)
+    names = [each.name for each in project.statistics]
+    sources = SqlSources(
+        [Source(name=each.name, url=each.url) for each in project.sources],
+        folder=project.folder,
+        clock=clock,
+    )
+    asker = Asker(
+        sources=sources, statistics=AnsweredStatistics(answers, names), clock=clock
+    )
+    poster = HttpPoster()
+    courier = Courier(outbox=outbox, poster=poster, clock=clock)
+    runner = Runner(store=queue, asker=asker, clock=clock, parcels_wait=courier.wake)
+    agenda = Agenda(store=jobs, clock=clock, runs_wait=runner.wake)
+    services = JobServices(
+        jobs=Jobs(
+            store=jobs,
+            asker=asker,
+            surroundings=Surroundings(
+                timezone=project.settings.timezone,
+                sources=sources.names(),
+                statistics=names,
+            ),
+            clock=clock,
+            edited=agenda.wake,
+        ),
+        runs=Runs(
+            jobs=jobs,
+            queue=queue,
+            history=history,
+            outbox=outbox,
+            clock=clock,
+            wakes=Wakes(runs_wait=runner.wake, parcels_wait=courier.wake),
+        ),
+        backfills=Backfills(
+            jobs=jobs,
+            queue=queue,
+            history=history,
+            clock=clock,
+            runs_wait=runner.wake,
+        ),
+        trials=Trials(asker=asker, clock=clock),
+    )
+    return JobRooms(
+        project=project,
+        services=services,
+        poster=poster,
+        courier=courier,
+        runner=runner,
+        agenda=agenda,
+    )
+
+
+def _project_jobs(project: Project) -> list[ProjectJob]:
+    return [
+        *(ProjectJob(fields=fields, origin="file") for fields in project.jobs),
+        *(
+            ProjectJob(
+                fields=marked.definition,
+                origin="code",
+                function=marked.function,
+                place=marked.place,
+            )
+            for marked in project.functions
+        ),
+    ]
