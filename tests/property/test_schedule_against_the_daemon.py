@@ -94,7 +94,7 @@ def windows(zone: str) -> list[tuple[datetime, datetime]]:
 
 
 def in_utc(moments: Iterable[datetime]) -> list[datetime]:
-    """Python calls moments of different zones unequal within a repeated hour."""
+    """Return moments as the daemon logs them."""
     return [moment.astimezone(UTC) for moment in moments]
 
 

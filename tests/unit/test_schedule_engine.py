@@ -104,6 +104,25 @@ def test_the_next_time_is_later_even_from_the_second_copy_of_an_hour():
     )
 
 
+def test_due_moments_of_a_repeated_hour_can_be_reckoned_with():
+    """A zone's own datetimes compare by the wall clock, which stands still for an hour."""
+    schedule = parse_cron("*/20 * * * *", timezone="Europe/Amsterdam")
+    start = datetime(2026, 10, 25, 0, 40, tzinfo=UTC)
+
+    first = schedule.latest_at_or_before(start)
+    second = schedule.next_after(first)
+
+    assert (first.isoformat(), second.isoformat()) == (
+        "2026-10-25T02:40:00+02:00",
+        "2026-10-25T02:00:00+01:00",
+    )
+    assert first < second
+    assert second - first == timedelta(minutes=20)
+    assert first == start
+    assert schedule.count_between(first, second + timedelta(microseconds=1)) == 2
+    assert second - timedelta(minutes=20) == first
+
+
 def test_a_fraction_of_a_second_is_later_than_its_second():
     schedule = parse_cron("* * * * *", timezone="UTC")
     noon = datetime(2026, 11, 21, 12, tzinfo=UTC)

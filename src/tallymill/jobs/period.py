@@ -6,11 +6,12 @@ at the latest midnight.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
 
 from tallymill.jobs.schedule import Schedule, parse_cron, timeline_of
+from tallymill.jobs.schedule.zones import seconds_of
 from tallymill.kernel.errors import Fault, Invalid
 
 PeriodKind = Literal["hour", "day", "week", "month"]
@@ -29,7 +30,7 @@ _BEGINNINGS: dict[PeriodKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A half-open stretch of time; aware, in the job's zone."""
+    """A half-open stretch of time; aware, with the offsets of the job's zone."""
 
     start: datetime  #: first moment
     end: datetime  #: first moment that is no longer of it
@@ -48,15 +49,14 @@ def last_complete_period(kind: PeriodKind, now: datetime, timezone: str) -> Peri
     """
     beginnings = _beginnings(kind, timezone)
     end = beginnings.latest_at_or_before(now)
-    # In UTC, since subtracting from a zone's own datetime moves its wall clock instead.
-    start = end and beginnings.latest_at_or_before(end.astimezone(UTC) - _SECOND)
+    start = end and beginnings.latest_at_or_before(end - _SECOND)
     if start is None or end is None:
         raise _refusal("/as_of", f"no {kind} is complete at {now.isoformat()}")
     return Period(start=start, end=end)
 
 
 def resolve_as_of(value: date | datetime | str, timezone: str) -> datetime:
-    """Return the moment that a job shall take for now; aware, in the job's zone.
+    """Return the moment that a job shall take for now; aware, with its zone's offset.
 
     Args:
         value: A date, which is its first moment in the zone; a datetime, in the zone
@@ -72,7 +72,8 @@ def resolve_as_of(value: date | datetime | str, timezone: str) -> datetime:
         value = datetime.combine(value, time())
     timeline = timeline_of(timezone)
     if value.tzinfo is not None:
-        return value.astimezone(timeline.zone)
+        part = timedelta(microseconds=value.microsecond)
+        return timeline.moment(seconds_of(value)) + part
     return timeline.moment_of(value)
 
 

@@ -14,9 +14,11 @@ Kind = Literal["cron", "every", "at"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When something is due. Moments in and out are aware; those out have the zone.
+    """When something is due. Moments in and out are aware.
 
-    Due moments are whole seconds, ordered as instants, and each comes once.
+    Those that come out are whole seconds, ordered as instants, each once. They carry the
+    offset that holds in the zone at that moment as a fixed offset, so that they print as
+    local time, and may be compared, added to and subtracted without harm.
     """
 
     text: str  #: as it was given
@@ -41,10 +43,10 @@ class Schedule:
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the due moments of [start, end) in order."""
         stop = min(_ceiling(end), LAST_S)
-        zone = timeline_of(self.timezone).zone
+        moment = timeline_of(self.timezone).moment
         due = self.times.next_after(_ceiling(start) - 1)
         while due is not None and due < stop:
-            yield datetime.fromtimestamp(due, zone)
+            yield moment(due)
             due = self.times.next_after(due)
 
     def upcoming(self, moment: datetime) -> Iterator[datetime]:

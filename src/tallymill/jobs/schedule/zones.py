@@ -10,7 +10,7 @@ Times here are whole seconds: `instant` since 1970 UTC, `wall` since the day bef
 import difflib
 import re
 import zoneinfo
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -47,11 +47,12 @@ class Segment(NamedTuple):
 class Timeline:
     """The offsets of one zone, looked up in pieces and remembered."""
 
-    __slots__ = ("_pieces", "zone")
+    __slots__ = ("_offsets", "_pieces", "zone")
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.zone = zone
         self._pieces: dict[int, tuple[Segment, ...]] = {}
+        self._offsets: dict[int, timezone] = {}
 
     def at(self, instant: int) -> Segment:
         """Return the segment that holds the instant."""
@@ -94,8 +95,18 @@ class Timeline:
         return self.moment(instants[0]) + part
 
     def moment(self, instant: int) -> datetime:
-        """Return the aware datetime of an instant, in this zone."""
-        return (EPOCH + timedelta(seconds=instant)).astimezone(self.zone)
+        """Return the aware datetime of an instant, with the offset of this zone.
+
+        The offset is a fixed one and not the zone itself: Python compares, adds to and
+        subtracts datetimes of one zone by the wall clock, and loses which copy of a
+        repeated hour was meant. With a fixed offset all of that is true to time.
+        """
+        shift = self.at(instant).shift
+        offset = self._offsets.get(shift)
+        if offset is None:
+            offset = timezone(timedelta(seconds=shift - EPOCH_WALL_S))
+            self._offsets[shift] = offset
+        return datetime.fromtimestamp(instant, offset)
 
     def _survey(self, index: int) -> tuple[Segment, ...]:
         start, end = index * _CHUNK_S, (index + 1) * _CHUNK_S
