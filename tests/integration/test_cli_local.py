@@ -100,6 +100,23 @@ def test_check_tells_every_fault_on_stderr_and_no_traceback(tallymill, tmp_path)
     assert "Traceback" not in err
 
 
+def test_check_tries_the_users_statistics_and_tells_which_law_is_broken(
+    tallymill, tmp_path
+):
+    """
+    A statistic that depends on the order of events would change from run to run.
+    """
+    tallymill("init", tmp_path)
+    text = (tmp_path / "statistics" / "_range_of_weights.py").read_text()
+    wrong = text.replace("min(a.low, b.low)", "a.low")
+    (tmp_path / "statistics" / "range_of_weights.py").write_text(wrong)
+
+    status, out, err = tallymill("check", tmp_path)
+
+    assert (status, out) == (1, "")
+    assert "range_of_weights breaks the law of" in err
+
+
 def test_check_prints_where_each_setting_came_from(tallymill, tmp_path, monkeypatch):
     (tmp_path / "tallymill.toml").write_text("shards = 2\n")
     monkeypatch.setenv("WORKERS_MAX", "4")

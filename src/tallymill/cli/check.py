@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -9,12 +10,21 @@ from tallymill.cli.options import Folder, Json
 from tallymill.cli.terminal import note, say, say_json, say_table
 from tallymill.config import FILE_NAME
 from tallymill.jobs.model import JobDefinition
+from tallymill.kernel.errors import Fault, Invalid
 from tallymill.project import Project, load_project
+from tallymill.statistics.laws import check_laws
+
+UNTRIED: Final = "add"  #: what `check_laws` names when `add` took nothing made up
 
 
 def check(folder: Folder = Path(), *, json: Json = False) -> None:
-    """Load everything, tell every fault at once, and print each setting's origin."""
+    """Load everything, tell every fault at once, and print each setting's origin.
+
+    The user's own statistics are tried on made-up cases: whether parts merge to the
+    whole in any order and split.
+    """
     project = load_project(folder)
+    _check_laws(project)
     if json:
         say_json(_as_values(project))
         return
@@ -32,6 +42,28 @@ def check(folder: Folder = Path(), *, json: Json = False) -> None:
     for notice in project.notices:
         note(f"Note: {notice}.")
     say(f"{project.folder} is in order.")
+
+
+def _check_laws(project: Project) -> None:
+    """Refuse statistics that break a law; note those for which no case was found."""
+    found = [
+        (statistic.name, broken)
+        for statistic in project.statistics
+        if not statistic.trusted
+        for broken in check_laws(statistic)
+    ]
+    for name, broken in found:
+        if broken.law == UNTRIED:
+            note(f"Note: the statistic {name} could not be tried: {broken.detail}.")
+    faults = [
+        Fault(name, f"the statistic {name} breaks the law of {b.law}: {b.detail}")
+        for name, b in found
+        if b.law != UNTRIED
+    ]
+    if faults:
+        raise Invalid(
+            "Some statistics would give answers that depend on chance:", faults=faults
+        )
 
 
 def _tell(

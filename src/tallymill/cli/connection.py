@@ -100,7 +100,7 @@ class Server:
             ) from exc
         if response.is_success:
             return response
-        raise _problem(response)
+        raise problem_of(response)
 
     def send_until_taken(
         self,
@@ -205,7 +205,8 @@ class _Problem(msgspec.Struct):
     errors_total: int | None = None
 
 
-def _problem(response: httpx2.Response) -> TallymillError:
+def problem_of(response: httpx2.Response) -> TallymillError:
+    """Return the error that an answer which is no 2xx stands for."""
     try:
         problem = msgspec.json.decode(response.content, type=_Problem)
         told = bool(problem.type)

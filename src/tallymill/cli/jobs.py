@@ -131,7 +131,7 @@ def runs(
                 run["id"],
                 run.get("scheduled_for"),
                 run.get("outcome"),
-                run.get("error") or run.get("reason") or run.get("result"),
+                run.get("error") or run.get("result") or run.get("reason"),
                 _delivery(run),
             )
             for run in history

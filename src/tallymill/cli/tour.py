@@ -10,11 +10,12 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from tallymill.cli.connection import path_of
+from tallymill.cli.connection import path_of, problem_of
 from tallymill.cli.terminal import cell, note, say
 from tallymill.demo.pictures import pictures
 from tallymill.demo.project import JOBS
 from tallymill.kernel.clock import Clock
+from tallymill.kernel.errors import TallymillError
 from tallymill.kernel.ids import random_id
 
 FEED_S: Final = 0.3  #: between two pictures
@@ -36,10 +37,9 @@ async def _ask(client: httpx2.AsyncClient, clock: Clock) -> None:
     try:
         before = len(await _results(client))
         for name in JOBS:
-            answer = await client.post(f"{path_of('jobs', name)}/run")
-            answer.raise_for_status()
+            _taken(await client.post(f"{path_of('jobs', name)}/run"))
         await _tell(client, clock, before)
-    except httpx2.HTTPError as exc:
+    except (httpx2.HTTPError, TallymillError) as exc:
         note(f"The demo's jobs could not be run: {exc}")
 
 
@@ -65,10 +65,20 @@ async def _tell(client: httpx2.AsyncClient, clock: Clock, before: int) -> None:
 
 
 async def _results(client: httpx2.AsyncClient) -> Sequence[Any]:
-    answer = await client.get("/result")
-    answer.raise_for_status()
+    answer = _taken(await client.get("/result"))
     results: Sequence[Any] = msgspec.json.decode(answer.content)
     return results
+
+
+def _taken(answer: httpx2.Response) -> httpx2.Response:
+    """Return an answer that is a 2xx.
+
+    Raises:
+        TallymillError: It is a refusal or a failure.
+    """
+    if answer.is_success:
+        return answer
+    raise problem_of(answer)
 
 
 async def _feed(client: httpx2.AsyncClient, clock: Clock) -> None:
@@ -82,7 +92,7 @@ async def _feed(client: httpx2.AsyncClient, clock: Clock) -> None:
             await _send(client, {"timestamp": clock.now(), "data": picture})
             is_failing = False
             await clock.sleep(FEED_S)
-        except httpx2.HTTPError as exc:
+        except (httpx2.HTTPError, TallymillError) as exc:
             if is_failing:
                 note(f"The feed cannot send its pictures: {exc}")
             is_failing = True
@@ -90,10 +100,11 @@ async def _feed(client: httpx2.AsyncClient, clock: Clock) -> None:
 
 
 async def _send(client: httpx2.AsyncClient, event: dict[str, object]) -> None:
-    answer = await client.post(
-        "/events",
-        params={"stream": "picture"},
-        content=msgspec.json.encode([event]),
-        headers={"Content-Type": "application/json"},
+    _taken(
+        await client.post(
+            "/events",
+            params={"stream": "picture"},
+            content=msgspec.json.encode([event]),
+            headers={"Content-Type": "application/json"},
+        )
     )
-    answer.raise_for_status()
