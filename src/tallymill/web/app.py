@@ -20,6 +20,7 @@ from tallymill.web.live import GetLive
 from tallymill.web.metrics import Metrics
 from tallymill.web.openapi import GetOpenApi
 from tallymill.web.page import console_page, page_routes
+from tallymill.web.parameters import check_parameters
 from tallymill.web.post_events import PostEvents
 from tallymill.web.problems import PROBLEM_JSON, problem_of
 from tallymill.web.results import GetResult, PostResult
@@ -115,6 +116,7 @@ def _application(
     app = Litestar(
         handlers,
         exception_handlers={Exception: tell},
+        before_request=check_parameters,
         openapi_config=None,
         logging_config=None,
     )

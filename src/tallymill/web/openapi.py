@@ -56,7 +56,11 @@ class GetOpenApi:
 def describe(handlers: Sequence[HTTPRouteHandler], *, jobs: bool = True) -> Json:
     """Return the description of the framework's handlers and of the raw routes."""
     config = OpenAPIConfig(
-        title="Tallymill", version=version("tallymill"), description=_DESCRIPTION
+        title="Tallymill",
+        version=version("tallymill"),
+        description=_DESCRIPTION,
+        use_handler_docstrings=True,
+        operation_id_creator=_operation_id,
     )
     # An application of its own: the one that serves would also serve this one's pages.
     document: Json = Litestar(
@@ -64,6 +68,9 @@ def describe(handlers: Sequence[HTTPRouteHandler], *, jobs: bool = True) -> Json
     ).openapi_schema.to_schema()
     document["openapi"] = "3.1.0"
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    for item in document["paths"].values():
+        for described in item.values():
+            described["summary"] = described["description"].partition("\n")[0]
     for operation in operations(jobs=jobs):
         item = document["paths"].setdefault(operation.path, {})
         item[operation.method] = _described(operation, schemas)
@@ -73,6 +80,10 @@ def describe(handlers: Sequence[HTTPRouteHandler], *, jobs: bool = True) -> Json
             _add_problems(described, has_name="{" in path)
     document["paths"] = dict(sorted(document["paths"].items()))
     return document
+
+
+def _operation_id(handler: HTTPRouteHandler, _: object, __: object) -> str:
+    return handler.fn.__name__.title().replace("_", "")
 
 
 def _described(operation: Operation, schemas: Json) -> Json:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from tallymill.events.model import Event
 from tallymill.jobs.model import JobDefinition
 from tallymill.web.job_bodies import JobBody
@@ -59,6 +61,16 @@ class Operation:
     bodies: dict[str, object] = field(default_factory=dict)
     replies: dict[str, Reply]
 
+
+#: What JSON can say of a job: all of its fields, and a date is a text.
+JobAsked: Final = msgspec.defstruct(
+    "JobAsked",
+    [
+        (each.name, str | None if each.name == "as_of" else each.type, each.default)
+        for each in msgspec.structs.fields(JobDefinition)
+    ],
+    module=__name__,
+)
 
 _KEY: Final = Parameter(
     "Idempotency-Key",
@@ -161,7 +173,7 @@ _POST_JOBS: Final = Operation(
     tag="jobs",
     summary="Add a job",
     description='`{"cron_string": "5 4 * * *"}` is enough.',
-    bodies={JSON: JobDefinition},
+    bodies={JSON: JobAsked},
     replies={"201": Reply("It is durable; `Location` leads to it.", JobBody)},
 )
 _GET_JOBS: Final = Operation(
