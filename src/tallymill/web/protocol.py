@@ -25,6 +25,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _is_in_head = True
+    _completed = 0  #: requests that were read to their end
     _guard: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -39,8 +40,10 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, unless a head has had too many."""
+        completed = self._completed
         super().data_received(data)
-        if not self._is_in_head:
+        # What ended a body, in this very piece, is no part of a head.
+        if not self._is_in_head or self._completed != completed:
             return
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MOST:
@@ -63,6 +66,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """End a request; what comes next is another's head."""
         super().on_message_complete()
         self._disarm()
+        self._completed += 1
         self._is_in_head = True
         self._head_bytes = 0
 
