@@ -97,6 +97,8 @@ def complain(error: TallymillError) -> None:
     console = stderr()
     console.print(Text.assemble(("Error: ", "bold red"), clean(error.detail)))
     for fault in error.faults:
+        if len(error.faults) == 1 and fault.detail in error.detail:
+            return  # the sentence has said it
         console.print(Text(f"  - {clean(fault.detail)}"))
     hidden = error.fault_count - len(error.faults)
     if hidden > 0:
