@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import contextmanager
 from io import BytesIO, TextIOWrapper
 
 import pytest
@@ -19,9 +20,9 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("project")
 
 
-@pytest.fixture(scope="module")
-def url(folder):
-    """Start a server on any free port, and see it end well on SIGTERM."""
+@contextmanager
+def started(folder):
+    """Start a server on any free port, give its URL, and see it end well on SIGTERM."""
     command = [sys.executable, "-m", "tallymill", "serve", str(folder)]
     environment = {
         key: value for key, value in os.environ.items() if key != "WORKERS_MAX"
@@ -42,6 +43,12 @@ def url(folder):
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=30)
         assert server.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def url(folder):
+    with started(folder) as url:
+        yield url
 
 
 @pytest.fixture
@@ -188,6 +195,14 @@ def test_a_second_server_on_the_same_folder_or_port_is_one_clear_line(url, folde
     assert re.fullmatch(r"Error: .*data.*\n", locked.stderr)
     assert taken.returncode == 1
     assert re.fullmatch(rf"Error: .*{port}.*\n", taken.stderr)
+
+
+def test_a_server_starts_again_on_what_it_has_kept(tallymill, tmp_path):
+    with started(tmp_path) as url:
+        assert tallymill("send", EVENT % 1, "--stream", "kept", "--url", url)[0] == 0
+
+    with started(tmp_path) as url:
+        assert [event["data"] for event in stored(url, "kept")] == [1]
 
 
 def test_an_address_that_others_reach_is_refused_without_no_auth(tmp_path):
