@@ -62,10 +62,10 @@ def build(services: Services) -> Web:
         *statistic_routes(services),
         *schedule_routes(services),
         *health_routes(services, drain, metrics, reader.budget),
-        *(job_routes(services.jobs) if services.jobs else ()),
+        *job_routes(services.jobs),
     ]
     application = _application(handlers, raw)
-    raw["GET", "/openapi.json"] = GetOpenApi(handlers, jobs=bool(services.jobs))
+    raw["GET", "/openapi.json"] = GetOpenApi(handlers)
     front = Front(
         Routes(raw=raw, timed=hot.keys(), rest=cast("App", application)),
         drain=drain,
@@ -81,16 +81,14 @@ def _hot(
     services: Services, reader: BodyReader, metrics: Metrics
 ) -> dict[tuple[str, str], App]:
     """Return the routes that are counted by the thousand a second."""
-    routes: dict[tuple[str, str], App] = {
+    jobs = services.jobs.jobs
+    return {
         ("POST", "/events"): PostEvents(services, reader, metrics),
         ("POST", "/result"): PostResult(services, reader),
+        ("POST", "/jobs"): PostJobs(jobs, reader, services.limits),
+        ("GET", "/jobs"): GetJobs(jobs),
         ("GET", "/"): GetRoot(services, console_page()),
     }
-    if services.jobs:
-        jobs = services.jobs.jobs
-        routes["POST", "/jobs"] = PostJobs(jobs, reader, services.limits)
-        routes["GET", "/jobs"] = GetJobs(jobs)
-    return routes
 
 
 def _application(

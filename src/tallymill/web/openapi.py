@@ -15,7 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 from tallymill.web.asgi import Receive, Scope, Send, answer
-from tallymill.web.operations import Operation, operations
+from tallymill.web.operations import OPERATIONS, Operation
 from tallymill.web.problems import Problem
 
 Json = dict[str, Any]
@@ -39,21 +39,20 @@ _WORDS: Final = {
 class GetOpenApi:
     """Answers with the description."""
 
-    def __init__(self, handlers: Sequence[HTTPRouteHandler], *, jobs: bool) -> None:
+    def __init__(self, handlers: Sequence[HTTPRouteHandler]) -> None:
         self._handlers = handlers
-        self._jobs = jobs
         self._body: bytes | None = None
 
     async def __call__(self, _scope: Scope, _: Receive, send: Send) -> None:
         """Answer one request."""
         if self._body is None:
             self._body = await asyncio.to_thread(
-                lambda: msgspec.json.encode(describe(self._handlers, jobs=self._jobs))
+                lambda: msgspec.json.encode(describe(self._handlers))
             )
         await answer(send, 200, self._body)
 
 
-def describe(handlers: Sequence[HTTPRouteHandler], *, jobs: bool = True) -> Json:
+def describe(handlers: Sequence[HTTPRouteHandler]) -> Json:
     """Return the description of the framework's handlers and of the raw routes."""
     config = OpenAPIConfig(
         title="Tallymill",
@@ -71,7 +70,7 @@ def describe(handlers: Sequence[HTTPRouteHandler], *, jobs: bool = True) -> Json
     for item in document["paths"].values():
         for described in item.values():
             described["summary"] = described["description"].partition("\n")[0]
-    for operation in operations(jobs=jobs):
+    for operation in OPERATIONS:
         item = document["paths"].setdefault(operation.path, {})
         item[operation.method] = _described(operation, schemas)
     _schema_of(Problem, schemas)

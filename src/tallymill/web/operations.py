@@ -207,15 +207,14 @@ _GET_DOCS: Final = Operation(
 )
 
 
-def operations(*, jobs: bool = True) -> list[Operation]:
-    """Return the raw routes; those of jobs if there are any."""
-    found = [
-        _POST_EVENTS,
-        _POST_RESULT,
-        _GET_RESULT,
-        _GET_ROOT,
-        _GET_LIVE,
-        _GET_OPENAPI,
-        _GET_DOCS,
-    ]
-    return [*found, _POST_JOBS, _GET_JOBS] if jobs else found
+OPERATIONS: Final = (
+    _POST_EVENTS,
+    _POST_RESULT,
+    _GET_RESULT,
+    _GET_ROOT,
+    _GET_LIVE,
+    _POST_JOBS,
+    _GET_JOBS,
+    _GET_OPENAPI,
+    _GET_DOCS,
+)

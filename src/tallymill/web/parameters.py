@@ -25,6 +25,6 @@ def _known(handler: BaseRouteHandler) -> set[str]:
     names = set()
     for name, field in handler.parsed_fn_signature.parameters.items():
         kwarg = field.kwarg_definition
-        given = kwarg.query if isinstance(kwarg, ParameterKwarg) else None
+        given = kwarg.name if isinstance(kwarg, ParameterKwarg) else None
         names.add(given or name)
     return names - {"data", "request"}

@@ -44,4 +44,4 @@ class Services:
     troubles: Callable[[], Sequence[str]]
     #: Bytes that the database's files take.
     log_bytes: Callable[[], int]
-    jobs: JobServices | None = None
+    jobs: JobServices

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from tallymill.events.model import DEFAULT_STREAM, check_stream
 from tallymill.events.ports import StoredEvent
@@ -16,7 +16,7 @@ from tallymill.web.services import Services
 from tallymill.workers.model import RejectedEvent
 
 Limit = Annotated[
-    int, Parameter(ge=1, le=1000, description="At most so many in a page.")
+    int, QueryParameter(ge=1, le=1000, description="At most so many in a page.")
 ]
 
 
@@ -62,10 +62,10 @@ def event_routes(services: Services) -> list[HTTPRouteHandler]:
 
     @get("/events", tags=["events"])
     async def list_events(
-        stream: str = DEFAULT_STREAM,
-        subject: str | None = None,
+        stream: FromQuery[str] = DEFAULT_STREAM,
+        subject: FromQuery[str | None] = None,
         after: Annotated[
-            str | None, Parameter(description="From the Link of the page before.")
+            str | None, QueryParameter(description="From the Link of the page before.")
         ] = None,
         limit: Limit = 100,
     ) -> Response[EventsBody]:
@@ -82,9 +82,9 @@ def event_routes(services: Services) -> list[HTTPRouteHandler]:
 
     @get("/events/rejected", tags=["events"])
     async def list_rejected(
-        stream: str | None = None,
+        stream: FromQuery[str | None] = None,
         after: Annotated[
-            int, Parameter(ge=0, description="From the Link of the page before.")
+            int, QueryParameter(ge=0, description="From the Link of the page before.")
         ] = 0,
         limit: Limit = 100,
     ) -> Response[RejectedPageBody]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from tallymill.jobs.schedule import Dst, Schedule, parse_cron, parse_schedule
 from tallymill.kernel.errors import Fault, Invalid
@@ -42,7 +43,7 @@ def schedule_routes(services: Services) -> list[HTTPRouteHandler]:
     """Return the route of previews."""
 
     @post("/schedule/preview", status_code=200, sync_to_thread=False, tags=["jobs"])
-    def preview_schedule(data: PreviewAsked) -> PreviewBody:
+    def preview_schedule(data: JSONBody[PreviewAsked]) -> PreviewBody:
         """Return a schedule in words and its next times; keeps nothing."""
         now = services.clock.now()
         schedule = _parsed(data, data.timezone or services.timezone, now)

@@ -3,6 +3,7 @@
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from tallymill.statistics.answers import View
 from tallymill.web.services import Services
@@ -24,7 +25,7 @@ def statistic_routes(services: Services) -> list[HTTPRouteHandler]:
         return StatisticsBody(list(await answers.all()))
 
     @get("/statistics/{name:str}", tags=["statistics"])
-    async def get_statistic(name: str) -> View:
+    async def get_statistic(name: FromPath[str]) -> View:
         """Return one statistic."""
         return await answers.one(name)
 

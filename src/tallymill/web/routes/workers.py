@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from tallymill.kernel.errors import NotFound
 from tallymill.web.services import Services
@@ -42,10 +42,11 @@ def worker_routes(services: Services) -> list[HTTPRouteHandler]:
     @get("/workers", sync_to_thread=False, tags=["workers"])
     def list_workers(
         shard_id: Annotated[
-            int | None, Parameter(description="Only this shard's.")
+            int | None, QueryParameter(description="Only this shard's.")
         ] = None,
         active: Annotated[
-            bool | None, Parameter(description="Only those that work, or that do not.")
+            bool | None,
+            QueryParameter(description="Only those that work, or that do not."),
         ] = None,
     ) -> WorkersBody:
         """Return every worker created since this instance started, oldest first."""
@@ -53,7 +54,7 @@ def worker_routes(services: Services) -> list[HTTPRouteHandler]:
         return WorkersBody([body_of(worker) for worker in found])
 
     @get("/workers/{worker_id:str}", sync_to_thread=False, tags=["workers"])
-    def get_worker(worker_id: str) -> WorkerDataBody:
+    def get_worker(worker_id: FromPath[str]) -> WorkerDataBody:
         """Return one worker."""
         found = workforce.worker(int(worker_id)) if _is_id(worker_id) else None
         if found is None:
