@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tallymill.assembly.jobs import JobRooms, build_jobs
+from tallymill.config import Settings
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
@@ -15,12 +16,11 @@ from tallymill.store.database import Database
 from tallymill.store.ledger import SqlLedger
 from tallymill.store.log import SqlEventLog
 from tallymill.store.results import SqlResultStore
-from tallymill.web.app import build
+from tallymill.web.app import Web, build
 from tallymill.web.server import HttpServer
 from tallymill.web.services import Services
 from tallymill.workers.service import Workforce, WorkSettings
 
-DATABASE_FILE = "tallymill.db"
 #: Of the shutdown timeout, what requests in flight may use; the rest is for the fold.
 REQUESTS_PART = 0.5
 
@@ -38,64 +38,38 @@ class House:
     services: Sequence[Service]  #: in the order of starting
 
 
-def database_path(project: Project) -> Path:
-    """Return the file that a project keeps everything in."""
-    url = project.settings.database
-    if url:
-        return project.folder / url.removeprefix("sqlite:///")
-    return project.settings.data / DATABASE_FILE
-
-
 def build_house(project: Project, clock: Clock) -> House:
     """Build everything; starts and opens nothing."""
     settings = project.settings
-    path = database_path(project)
-    database = Database(path)
+    database = Database(settings.database_path)
     log = SqlEventLog(database, clock, shards=settings.shards)
     ledger = SqlLedger(database)
-    workforce = Workforce(
-        log,
-        ledger,
-        clock,
-        project.statistics,
-        WorkSettings(
-            shards=settings.shards,
-            workers=settings.workers,
-            batch_size=settings.batch_size,
-            worker_timeout_s=settings.worker_timeout_s,
-        ),
-    )
+    workforce = Workforce(log, ledger, clock, project.statistics, _work(settings))
     answers = Answers(ledger, project.statistics)
     jobs = build_jobs(project, database, answers, clock)
-    web = build(
-        Services(
-            clock=clock,
-            limits=Limits(
-                body_bytes=settings.body_max_bytes, event_bytes=settings.event_max_bytes
-            ),
-            ingest=Ingest(
-                log,
-                clock,
-                workforce,
-                shards=settings.shards,
-                backlog_max=settings.backlog_max,
-            ),
-            log=log,
-            ledger=ledger,
-            workforce=workforce,
-            answers=answers,
-            results=SqlResultStore(database),
-            timezone=settings.timezone,
-            troubles=workforce.troubles,
-            log_bytes=lambda: _size_bytes(path),
-            jobs=jobs.services,
-        )
+    services = Services(
+        clock=clock,
+        limits=Limits(
+            body_bytes=settings.body_max_bytes, event_bytes=settings.event_max_bytes
+        ),
+        ingest=Ingest(
+            log,
+            clock,
+            workforce,
+            shards=settings.shards,
+            backlog_max=settings.backlog_max,
+        ),
+        log=log,
+        ledger=ledger,
+        workforce=workforce,
+        answers=answers,
+        results=SqlResultStore(database),
+        timezone=settings.timezone,
+        troubles=workforce.troubles,
+        log_bytes=lambda: _size_bytes(settings.database_path),
+        jobs=jobs.services,
     )
-    server = HttpServer(
-        web,
-        [(address.host, address.port) for address in settings.listen],
-        stop_within_s=settings.shutdown_timeout_s * REQUESTS_PART,
-    )
+    server = _server(build(services), settings)
     return House(
         project=project,
         clock=clock,
@@ -105,6 +79,23 @@ def build_house(project: Project, clock: Clock) -> House:
         server=server,
         # Jobs may deliver to this very server, so it is up before them.
         services=[database, log, ledger, workforce, server, jobs],
+    )
+
+
+def _work(settings: Settings) -> WorkSettings:
+    return WorkSettings(
+        shards=settings.shards,
+        workers=settings.workers,
+        batch_size=settings.batch_size,
+        worker_timeout_s=settings.worker_timeout_s,
+    )
+
+
+def _server(web: Web, settings: Settings) -> HttpServer:
+    return HttpServer(
+        web,
+        [(address.host, address.port) for address in settings.listen],
+        stop_within_s=settings.shutdown_timeout_s * REQUESTS_PART,
     )
 
 

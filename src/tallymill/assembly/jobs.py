@@ -59,28 +59,17 @@ def build_jobs(
     """Build the rooms; starts and opens nothing."""
     jobs, queue = SqlJobStore(database), SqlRunStore(database)
     history, outbox = SqlRunHistory(database), SqlOutbox(database)
-    names = [each.name for each in project.statistics]
-    sources = SqlSources(
-        [Source(name=each.name, url=each.url) for each in project.sources],
-        folder=project.folder,
-        clock=clock,
-    )
-    asker = Asker(
-        sources=sources, statistics=AnsweredStatistics(answers, names), clock=clock
-    )
+    asker = _asker(project, answers, clock)
     poster = HttpPoster()
     courier = Courier(outbox=outbox, poster=poster, clock=clock)
     runner = Runner(store=queue, asker=asker, clock=clock, parcels_wait=courier.wake)
     agenda = Agenda(store=jobs, clock=clock, runs_wait=runner.wake)
+    wakes = Wakes(runs_wait=runner.wake, parcels_wait=courier.wake)
     services = JobServices(
         jobs=Jobs(
             store=jobs,
             asker=asker,
-            surroundings=Surroundings(
-                timezone=project.settings.timezone,
-                sources=sources.names(),
-                statistics=names,
-            ),
+            surroundings=_surroundings(project),
             clock=clock,
             edited=agenda.wake,
         ),
@@ -90,14 +79,10 @@ def build_jobs(
             history=history,
             outbox=outbox,
             clock=clock,
-            wakes=Wakes(runs_wait=runner.wake, parcels_wait=courier.wake),
+            wakes=wakes,
         ),
         backfills=Backfills(
-            jobs=jobs,
-            queue=queue,
-            history=history,
-            clock=clock,
-            runs_wait=runner.wake,
+            jobs=jobs, queue=queue, history=history, clock=clock, runs_wait=runner.wake
         ),
         trials=Trials(asker=asker, clock=clock),
     )
@@ -108,6 +93,26 @@ def build_jobs(
         courier=courier,
         runner=runner,
         agenda=agenda,
+    )
+
+
+def _asker(project: Project, answers: Answers, clock: Clock) -> Asker:
+    sources = SqlSources(
+        [Source(name=each.name, url=each.url) for each in project.sources],
+        folder=project.folder,
+        clock=clock,
+    )
+    names = [each.name for each in project.statistics]
+    return Asker(
+        sources=sources, statistics=AnsweredStatistics(answers, names), clock=clock
+    )
+
+
+def _surroundings(project: Project) -> Surroundings:
+    return Surroundings(
+        timezone=project.settings.timezone,
+        sources=[each.name for each in project.sources],
+        statistics=[each.name for each in project.statistics],
     )
 
 

@@ -24,7 +24,9 @@ def migrate(connection: Connection) -> None:
         Conflict: It was made by a later Tallymill.
     """
     try:
-        command.upgrade(configuration(connection), "head")
+        # Ours, because Alembic leaves its own open when there is nothing to do.
+        with connection.begin():
+            command.upgrade(configuration(connection), "head")
     except CommandError as exc:
         raise Conflict(
             f"This database was made by a later Tallymill ({exc}); "

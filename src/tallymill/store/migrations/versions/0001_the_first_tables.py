@@ -9,6 +9,28 @@ down_revision = None
 
 def upgrade() -> None:
     """Make all tables."""
+    _make_block()
+    _index_block()
+    _make_event_id()
+    _make_job()
+    _index_job()
+    _make_partial()
+    _make_position()
+    _make_rejected()
+    _make_request_key()
+    _index_request_key()
+    _make_result()
+    _make_run()
+    _index_run()
+    _make_shard()
+    _make_statistic()
+    _make_worker()
+    _make_delivery()
+    _index_delivery()
+    _make_attempt()
+
+
+def _make_block() -> None:
     op.create_table(
         "block",
         sa.Column(
@@ -22,8 +44,14 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _index_block() -> None:
     op.create_index("block_shard_first", "block", ["shard", "first"], unique=True)
     op.create_index("block_stream", "block", ["stream"], unique=False)
+
+
+def _make_event_id() -> None:
     op.create_table(
         "event_id",
         sa.Column("stream", sa.Text(), nullable=False),
@@ -31,6 +59,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("stream", "id"),
         sqlite_with_rowid=False,
     )
+
+
+def _make_job() -> None:
     op.create_table(
         "job",
         sa.Column(
@@ -50,8 +81,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("seq"),
         sa.UniqueConstraint("id"),
     )
+
+
+def _index_job() -> None:
     op.create_index("job_next_run", "job", ["next_run"], unique=False)
     op.create_index("job_origin", "job", ["origin"], unique=False)
+
+
+def _make_partial() -> None:
     op.create_table(
         "partial",
         sa.Column("version", sa.Text(), nullable=False),
@@ -63,6 +100,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version", "reader", "shard"),
         sqlite_with_rowid=False,
     )
+
+
+def _make_position() -> None:
     op.create_table(
         "position",
         sa.Column("reader", sa.Text(), nullable=False),
@@ -73,6 +113,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reader", "shard"),
         sqlite_with_rowid=False,
     )
+
+
+def _make_rejected() -> None:
     op.create_table(
         "rejected",
         sa.Column(
@@ -87,6 +130,9 @@ def upgrade() -> None:
         sa.Column("rejected_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _make_request_key() -> None:
     op.create_table(
         "request_key",
         sa.Column("key", sa.Text(), nullable=False),
@@ -97,9 +143,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
         sqlite_with_rowid=False,
     )
+
+
+def _index_request_key() -> None:
     op.create_index(
         op.f("ix_request_key_created_at"), "request_key", ["created_at"], unique=False
     )
+
+
+def _make_result() -> None:
     op.create_table(
         "result",
         sa.Column(
@@ -111,6 +163,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("key"),
     )
+
+
+def _make_run() -> None:
     op.create_table(
         "run",
         sa.Column(
@@ -141,6 +196,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("id"),
         sa.UniqueConstraint("job_id", "scheduled_for", "kind"),
     )
+
+
+def _index_run() -> None:
     op.create_index(
         "run_active",
         "run",
@@ -166,12 +224,18 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
     )
+
+
+def _make_shard() -> None:
     op.create_table(
         "shard",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("head", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _make_statistic() -> None:
     op.create_table(
         "statistic",
         sa.Column("name", sa.Text(), nullable=False),
@@ -181,6 +245,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
     )
+
+
+def _make_worker() -> None:
     op.create_table(
         "worker",
         sa.Column(
@@ -195,6 +262,9 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _make_delivery() -> None:
     op.create_table(
         "delivery",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -219,6 +289,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("run_id"),
     )
+
+
+def _index_delivery() -> None:
     op.create_index(
         "delivery_waiting",
         "delivery",
@@ -227,6 +300,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
     )
+
+
+def _make_attempt() -> None:
     op.create_table(
         "attempt",
         sa.Column("run_id", sa.Text(), nullable=False),
