@@ -15,8 +15,8 @@ from tallymill.web.problems import Problem
 HEAD_BYTES_MOST: Final = 64 * 1024
 #: From the connection, or the first byte of a request, to the end of its head.
 HEAD_S: Final = 15.0
-#: How long the rest of a body is thrown away after its refusal was sent. Closing at
-#: once would reset the connection before the client has read why.
+#: How long what still comes is thrown away after a refusal was sent. Closing at once
+#: would reset the connection before the client has read why.
 LINGER_S: Final = 10.0
 
 
@@ -26,6 +26,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _is_in_head = True
     _completed = 0  #: requests that were read to their end
+    _is_refused = False
     _guard: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
@@ -66,6 +67,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """End a request; what comes next is another's head."""
         super().on_message_complete()
         self._disarm()
+        if self.cycle is not None and self.cycle.response_complete:
+            # Its rest came after the answer: nobody else waits for what follows.
+            self._arm(self.timeout_keep_alive)
         self._completed += 1
         self._is_in_head = True
         self._head_bytes = 0
@@ -88,13 +92,16 @@ class GuardedProtocol(HttpToolsProtocol):
             detail=detail,
         )
         body = msgspec.json.encode(problem)
-        if not self.transport.is_closing():
-            self.transport.write(
-                b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
-                b"content-length: %d\r\nconnection: close\r\n\r\n%s"
-                % (status, title.encode("ascii"), len(body), body)
-            )
-            self.transport.close()
+        if self._is_refused or self.transport.is_closing():
+            return
+        self._is_refused = True
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (status, title.encode("ascii"), len(body), body)
+        )
+        self.transport.write_eof()
+        self._arm(LINGER_S)
 
     def _arm(self, seconds: float) -> None:
         self._disarm()

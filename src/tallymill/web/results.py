@@ -65,15 +65,18 @@ class GetResult:
         limit = read_whole(query, "limit", least=1, most=PAGE_MAX)
         after = read_whole(query, "after", least=0, most=2**63 - 1) or 0
         if query:
-            page = await self._results.page(after=after, limit=limit or PAGE_MAX)
-            await answer(
-                send, 200, _array(page), headers=_next_link(page, limit or PAGE_MAX)
-            )
+            await self._send_page(send, after, limit or PAGE_MAX)
             return
         await _start(send)
         async for piece in _everything(self._results):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async def _send_page(self, send: Send, after: int, limit: int) -> None:
+        page = await self._results.page(after=after, limit=limit)
+        total = (b"x-total-count", b"%d" % await self._results.count())
+        headers = (total, *_next_link(page, limit))
+        await answer(send, 200, _array(page), headers=headers)
 
 
 def _array(page: ResultPage) -> bytes:
