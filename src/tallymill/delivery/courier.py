@@ -70,6 +70,13 @@ class Courier:
         """Say that something was put into the outbox."""
         self._wake.set()
 
+    async def idle(self) -> None:
+        """Wait until no request is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+            # The tasks' own callbacks, which take them off, come one turn later.
+            await asyncio.sleep(0)
+
     async def claim_once(self) -> datetime | None:
         """Begin to send what is due; returns when to look again, None: when woken."""
         now = self._clock.now()

@@ -2,7 +2,6 @@
 
 import asyncio
 import inspect
-import threading
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
@@ -19,6 +18,7 @@ from tallymill.jobs.handle import BlockingJobRun, JobRun
 from tallymill.jobs.model import Job, Run
 from tallymill.jobs.period import Period, last_complete_period, resolve_as_of
 from tallymill.jobs.ports import Question, Row, Sources, StatisticValues
+from tallymill.jobs.threads import in_own_thread
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import QueryFailed, TallymillError
 
@@ -152,36 +152,6 @@ async def within(clock: Clock, timeout_s: float, asking: Coroutine[Any, Any, T])
         question.cancel()
         timer.cancel()
         await asyncio.gather(question, timer, return_exceptions=True)
-
-
-async def in_own_thread(work: Callable[[], T]) -> T:
-    """Return what blocking work returns.
-
-    A thread cannot be stopped from outside. This one is a daemon and belongs to nobody
-    else, so that work that hangs keeps neither the server's end nor other work waiting.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type] # None is a T without error
-
-    def target() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except Exception as exc:  # noqa: BLE001 - handed to the waiting caller
-            error = exc
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=target, name="tallymill-job", daemon=True).start()
-    return await future
 
 
 def _told(exc: Exception) -> str:

@@ -88,6 +88,13 @@ class Runner:
         """Say that runs were queued."""
         self._wake.set()
 
+    async def idle(self) -> None:
+        """Wait until none of the runs that were begun goes on."""
+        while self._going_on:
+            await asyncio.wait([task for _, task in self._going_on.values()])
+            # The tasks' own callbacks, which take them off, come one turn later.
+            await asyncio.sleep(0)
+
     async def claim_once(self) -> int:
         """Begin the runs that may begin now; returns how many."""
         live = sum(kind is not RunKind.BACKFILL for kind, _ in self._going_on.values())

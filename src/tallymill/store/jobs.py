@@ -28,6 +28,7 @@ _MOVE_ON = (
         last_nominal=bindparam("to_last"),
         next_nominal=bindparam("to_next"),
         next_run=bindparam("to_run"),
+        version=job.c.version + 1,
     )
 )
 JobRow = tuple[Any, ...]

@@ -1,0 +1,196 @@
+"""The outbox: due by destination, leased, fenced, every attempt kept."""
+
+from datetime import timedelta
+
+import pytest
+from job_parts import NOON, job_from, minutes, run_from
+
+from tallymill.delivery.model import Attempt, DeliveryState, Parcel
+from tallymill.delivery.policy import Dead, Done, Retry
+from tallymill.jobs.model import RunState
+from tallymill.jobs.ports import Ending
+from tallymill.store.jobs import SqlJobStore
+from tallymill.store.outbox import SqlOutbox
+from tallymill.store.runs import SqlRunStore
+
+LEASE = timedelta(seconds=60)
+
+
+class Post:
+    def __init__(self, database):
+        self.jobs = SqlJobStore(database)
+        self.runs = SqlRunStore(database)
+        self.outbox = SqlOutbox(database)
+
+    async def put(self, *hosts, retries=2):
+        """Put one parcel for each host into the outbox; returns the run ids."""
+        await self.jobs.add(job_from(name="a"))
+        at = NOON - minutes(1000)
+        runs = [
+            run_from("a", scheduled_for=at + minutes(number))
+            for number in range(len(hosts))
+        ]
+        await self.runs.enqueue(runs)
+        claimed = await self.runs.claim(
+            "me", now=NOON, lease_until=NOON + LEASE, live=1000, backfill=0
+        )
+        for each, host in zip(claimed, hosts, strict=True):
+            parcel = Parcel(
+                run_id=each.run.id,
+                job_id="a",
+                key=f"key of {each.run.id}",
+                url=f"http://{host}/result",
+                scheduled_for=each.run.scheduled_for,
+                retries=retries,
+            )
+            ending = Ending(
+                state=RunState.SUCCEEDED, at=NOON, result=b'{"n":1}', parcel=parcel
+            )
+            await self.runs.finish(each.run.id, each.fence, ending)
+        return [each.run.id for each in claimed]
+
+    async def claim(self, holder="me", now=NOON, room=None, elsewhere=10):
+        return await self.outbox.claim(
+            holder,
+            now=now,
+            lease_until=now + LEASE,
+            room=room or {},
+            room_elsewhere=elsewhere,
+        )
+
+    async def state_of(self, run_id):
+        return (await self.outbox.history([run_id]))[run_id]
+
+
+@pytest.fixture
+def post(database):
+    return Post(database)
+
+
+def attempt(number=1, status=201, at=NOON, error=None):
+    return Attempt(
+        number=number, at=at, duration_s=0.25, status=status, error=error, reply=b"ok"
+    )
+
+
+async def test_a_parcel_is_handed_over_with_its_result(post):
+    (run_id,) = await post.put("h")
+
+    claim = await post.claim()
+
+    (consignment,) = claim.consignments
+    assert consignment.body == b'{"n":1}'
+    assert consignment.parcel.key == f"key of {run_id}"
+    assert (consignment.number, consignment.tries_left) == (1, 2)
+
+
+async def test_nobody_else_gets_it_until_the_lease_is_over(post):
+    await post.put("h")
+    first = (await post.claim("dead")).consignments
+
+    early = (await post.claim("me", now=NOON + LEASE / 2)).consignments
+    (late,) = (await post.claim("me", now=NOON + LEASE)).consignments
+
+    assert early == ()
+    assert late.parcel == first[0].parcel
+    assert late.number == 1
+    assert late.fence == first[0].fence + 1
+
+
+async def test_the_one_whose_lease_was_over_may_not_record(post):
+    (run_id,) = await post.put("h")
+    (first,) = (await post.claim("slow")).consignments
+    (second,) = (await post.claim("me", now=NOON + LEASE)).consignments
+
+    late = await post.outbox.record(run_id, first.fence, attempt(), Done())
+    mine = await post.outbox.record(run_id, second.fence, attempt(), Done())
+
+    assert (late, mine) == (False, True)
+    assert len((await post.state_of(run_id))[1]) == 1
+
+
+async def test_each_destination_has_its_own_room(post):
+    await post.put(*["slow"] * 6, *["quick"] * 6)
+
+    claim = await post.claim(room={"http://slow": 0}, elsewhere=4)
+
+    urls = [each.parcel.url for each in claim.consignments]
+    assert urls == ["http://quick/result"] * 4
+
+
+async def test_a_delivered_one_is_over(post):
+    (run_id,) = await post.put("h")
+    (consignment,) = (await post.claim()).consignments
+
+    await post.outbox.record(run_id, consignment.fence, attempt(), Done())
+
+    delivery, attempts = await post.state_of(run_id)
+    assert delivery.state is DeliveryState.DELIVERED
+    assert delivery.attempts == 1
+    assert delivery.next_try_at is None
+    assert delivery.finished_at == NOON + timedelta(seconds=0.25)
+    assert attempts == (attempt(),)
+    assert (await post.claim(now=NOON + minutes(60))).next_try_at is None
+
+
+async def test_one_to_be_tried_again_waits_for_its_moment(post):
+    (run_id,) = await post.put("h")
+    (consignment,) = (await post.claim()).consignments
+    again = NOON + minutes(5)
+
+    await post.outbox.record(
+        run_id, consignment.fence, attempt(status=500), Retry(again, "It answered 500.")
+    )
+
+    early = await post.claim(now=again - timedelta(seconds=1))
+    (late,) = (await post.claim(now=again)).consignments
+    assert early.consignments == ()
+    assert early.next_try_at == again
+    assert (late.number, late.tries_left) == (2, 1)
+
+
+async def test_a_dead_one_is_undelivered_until_it_is_sent_again(post):
+    (run_id,) = await post.put("h", retries=5)
+    (consignment,) = (await post.claim()).consignments
+    error = attempt(status=None, error="No reply.")
+    await post.outbox.record(run_id, consignment.fence, error, Dead("No reply."))
+    dead, _ = await post.state_of(run_id)
+    nothing = await post.claim(now=NOON + minutes(60))
+
+    assert await post.outbox.resend(run_id, NOON + minutes(60))
+    (again,) = (await post.claim(now=NOON + minutes(60))).consignments
+    await post.outbox.record(run_id, again.fence, attempt(2), Done())
+
+    delivery, attempts = await post.state_of(run_id)
+    assert dead.state is DeliveryState.UNDELIVERED
+    assert dead.reason == "No reply."
+    assert nothing.consignments == ()
+    assert (again.number, again.tries_left) == (2, 5)
+    assert again.parcel.key == consignment.parcel.key
+    assert delivery.state is DeliveryState.DELIVERED
+    assert [each.status for each in attempts] == [None, 201]
+
+
+async def test_sending_again_needs_something_to_send(post):
+    assert not await post.outbox.resend("none", NOON)
+
+
+async def test_the_only_process_sends_at_once_what_the_last_one_left(post):
+    await post.put("h", "i")
+    await post.claim("dead")
+
+    released = await post.outbox.release("me")
+
+    assert released == 2
+    assert len((await post.claim("me")).consignments) == 2
+
+
+async def test_releasing_leaves_alone_what_waits_for_its_retry(post):
+    (run_id,) = await post.put("h")
+    (consignment,) = (await post.claim()).consignments
+    retry = Retry(NOON + minutes(5), "busy")
+    await post.outbox.record(run_id, consignment.fence, attempt(status=503), retry)
+
+    await post.outbox.release("another")
+
+    assert (await post.claim("another")).consignments == ()
