@@ -77,7 +77,7 @@ def batch_length(waiting: int, *, batch_size: int, free: int, events_max: int) -
     """
     if waiting <= batch_size:
         return waiting
-    share = max(-(-waiting // free), SHARE_LEAST)
+    share = max(-(-waiting // free), SHARE_LEAST, batch_size)
     length = min(waiting, share, events_max)
     return length - length % batch_size
 

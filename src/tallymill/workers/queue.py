@@ -65,7 +65,7 @@ class RunQueue:
         while length > 0:
             run = self._runs.popleft()
             if run.count > length:
-                run, rest = _part(run, length)
+                run, rest = part(run, length)
                 self._runs.appendleft(rest)
             taken.append(run)
             length -= run.count
@@ -88,7 +88,8 @@ class RunQueue:
         self._end = run.next
 
 
-def _part(run: Run, length: int) -> tuple[Run, Run]:
+def part(run: Run, length: int) -> tuple[Run, Run]:
+    """Return the first `length` events of a run, and the rest of it."""
     first = run.events[:length] if run.events is not None else None
     rest = run.events[length:] if run.events is not None else None
     return (

@@ -5,21 +5,32 @@ it into a partial of its own. The two ranges do not meet, and their states merge
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
-from tallymill.events.ports import EventLog
+from tallymill.events.ports import EventLog, Run
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import TallymillError
 from tallymill.kernel.service import cancel_and_wait
 from tallymill.statistics.bound import BoundStatistic
-from tallymill.workers.fold import StreamStatistics, Total, fold, restore
-from tallymill.workers.model import FoldCommit, Position
+from tallymill.workers.fold import (
+    Folded,
+    Streams,
+    StreamStatistics,
+    Total,
+    fold,
+    restore,
+)
+from tallymill.workers.model import FoldCommit, NewPartial, Position, SetAside
 from tallymill.workers.ports import Ledger
+from tallymill.workers.queue import part
 
 CHUNK_EVENTS = 5_000
+#: Folded at once in the event loop; one block may hold a hundred times as many.
+PIECE_EVENTS = 5_000
 RETRY_S = 2.0
 
 log = structlog.get_logger("tallymill.workers")
@@ -51,8 +62,11 @@ class Replay:
         await cancel_and_wait(self._task)
 
     async def _run(self, positions: Sequence[Position]) -> None:
-        for position in positions:
-            while not await self._tried(position):
+        left = deque(positions)
+        while left:
+            position = left.popleft()
+            if not await self._tried(position):
+                left.append(position)  # a damaged shard must not keep the others
                 await self._clock.sleep(RETRY_S)
 
     async def _tried(self, position: Position) -> bool:
@@ -80,7 +94,7 @@ class Replay:
     async def _chunk(
         self,
         position: Position,
-        streams: Mapping[str, StreamStatistics],
+        streams: Streams,
         totals: Mapping[str, Total],
     ) -> tuple[Position, Mapping[str, Total]]:
         """Fold and commit the next runs; what belongs to the live fold is cut off."""
@@ -93,19 +107,9 @@ class Replay:
             decode={stream},
             events_max=CHUNK_EVENTS,
         )
-        runs = [
-            run
-            if run.next <= until
-            else replace(
-                run,
-                count=until - run.first,
-                events=(run.events or ())[: until - run.first],
-            )
-            for run in found
-            if run.first < until
-        ]
+        runs = [_before(run, until) for run in found if run.first < until]
         end = runs[-1].next if runs else until
-        folded = fold(streams, totals, runs)
+        folded = await _fold(streams, totals, runs)
         commit = FoldCommit(
             position=position,
             next=end,
@@ -122,3 +126,32 @@ class Replay:
     ) -> tuple[Position, Mapping[str, Total]]:
         log.warning("replay.fenced", shard=position.shard, reader=position.reader)
         return replace(position, until=position.next), totals
+
+
+async def _fold(
+    streams: Streams, totals: Mapping[str, Total], runs: Sequence[Run]
+) -> Folded:
+    """Fold a piece at a time, so that the server can answer in between."""
+    partials: dict[str, NewPartial] = {}
+    set_aside: list[SetAside] = []
+    for piece in _pieces(runs):
+        folded = fold(streams, totals, [piece])
+        totals = folded.totals
+        partials.update(folded.partials)
+        set_aside += folded.set_aside
+        await asyncio.sleep(0)
+    return Folded(totals=totals, partials=partials, set_aside=set_aside)
+
+
+def _pieces(runs: Sequence[Run]) -> Iterator[Run]:
+    for run in runs:
+        rest = run
+        while rest.count > PIECE_EVENTS:
+            piece, rest = part(rest, PIECE_EVENTS)
+            yield piece
+        yield rest
+
+
+def _before(run: Run, until: int) -> Run:
+    """Return what a run has before an offset."""
+    return run if run.next <= until else part(run, until - run.first)[0]

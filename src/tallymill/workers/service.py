@@ -86,8 +86,9 @@ class Workforce:
         positions = await self._ledger.open(
             self._settings.shards, known, self._clock.now()
         )
-        heads = await self._log.heads()
+        # In this order no event falls between the heads and the first one offered.
         self._log.subscribe(self._offer)
+        heads = await self._log.heads()
         for position in positions:
             if position.reader == LIVE:
                 self._shards[position.shard].start(
@@ -164,10 +165,13 @@ class Workforce:
         """Finish idle workers, for ever."""
         while True:
             await self._clock.sleep(TICK_S)
-            now_s, at = self._clock.monotonic_s(), self._clock.now()
-            self._pace.observe(now_s, self.folded())
+            self._pace.observe(self._clock.monotonic_s(), self.folded())
             for shard in self._shards:
-                ended = shard.pool.retire(now_s, at, self._settings.worker_timeout_s)
+                ended = shard.pool.retire(
+                    self._clock.monotonic_s(),
+                    self._clock.now(),
+                    self._settings.worker_timeout_s,
+                )
                 for worker in ended:
                     await self._store_end(worker)
 

@@ -7,7 +7,6 @@ dropped, and the shard begins again from what the ledger holds.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -15,7 +14,7 @@ import structlog
 from tallymill.events.ports import EventLog, Run
 from tallymill.kernel.backoff import Backoff
 from tallymill.kernel.clock import Clock
-from tallymill.kernel.errors import TallymillError
+from tallymill.kernel.errors import Corrupt, TallymillError
 from tallymill.kernel.service import cancel_and_wait
 from tallymill.statistics.ports import LIVE
 from tallymill.workers.fold import Streams, Total, fold, restore
@@ -68,6 +67,8 @@ class ShardFold:
         self._queue = RunQueue(0, 0, wanted=streams, events_max=QUEUE_EVENTS_MAX)
         self._totals: dict[str, Total] = {}
         self._position: Position | None = None
+        self._committed = 0
+        self._failures = 0
         self._in_flight: deque[_InFlight] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -79,13 +80,12 @@ class ShardFold:
     @property
     def committed(self) -> int:
         """The offset after the last event whose fold is committed."""
-        if self._in_flight:
-            return self._in_flight[0].commit.position.next
-        return self._queue.next
+        return self._committed
 
     def start(self, next_offset: int, head: int) -> None:
-        """Begin to follow the log."""
-        self._queue = self._new_queue(next_offset, head)
+        """Begin to follow the log; what was offered before counts."""
+        self._committed = next_offset
+        self._queue = self._new_queue(next_offset, max(head, self._queue.head))
         self._task = asyncio.create_task(self._run(), name=f"shard {self.shard}")
 
     async def stop(self) -> None:
@@ -98,11 +98,10 @@ class ShardFold:
         self._wake.set()
 
     async def _run(self) -> None:
-        backoff, failures = Backoff(first_s=0.2, most_s=5.0), 0
+        backoff = Backoff(first_s=0.2, most_s=5.0)
         while True:
             try:
                 await self._reload()
-                self.trouble, failures = None, 0
                 await self._follow()
             except _Fenced:
                 self.trouble = "another instance has taken the shard over"
@@ -111,9 +110,9 @@ class ShardFold:
             except Exception:
                 self.trouble = "an unexpected error; see the log"
                 log.exception("fold.failed", shard=self.shard)
-            failures += 1
+            self._failures += 1
             log.warning("fold.interrupted", shard=self.shard, reason=self.trouble)
-            await self._clock.sleep(backoff.wait_s(failures, chance=1.0))
+            await self._clock.sleep(backoff.wait_s(self._failures, chance=1.0))
 
     async def _reload(self) -> None:
         """Forget what is not committed, and begin from the ledger."""
@@ -125,6 +124,7 @@ class ShardFold:
         self._in_flight.clear()
         self._position, partials = await self._ledger.load(self.shard, LIVE)
         self._totals = dict(restore(self._streams, partials))
+        self._committed = self._position.next
         self._queue = self._new_queue(self._position.next, self._queue.head)
 
     async def _follow(self) -> None:
@@ -132,22 +132,31 @@ class ShardFold:
             self._wake.clear()
             self._settle()
             if self._queue.behind:
-                self._queue.refill(await self._read())
+                await self._catch_up()
             elif self._queue.waiting and self.pool.free:
                 self._fold_next()
                 # Let the server answer between two batches.
                 await asyncio.sleep(0)
             else:
+                if not self.pending:
+                    self._note_headway()
                 await self._wake.wait()
 
-    async def _read(self) -> Sequence[Run]:
-        return await self._log.read(
+    async def _catch_up(self) -> None:
+        """Take from the log what memory could not hold."""
+        runs = await self._log.read(
             self.shard,
             self._queue.next,
             only=None,
             decode=self._streams.keys(),
             events_max=READ_EVENTS_MAX,
         )
+        self._queue.refill(runs)
+        if self._queue.behind:
+            raise Corrupt(
+                f"the log has no event at offset {self._queue.next}, but goes on to"
+                f" {self._queue.head}; `tallymill check --deep` says more"
+            )
 
     def _fold_next(self) -> None:
         """Take a batch, add it up, and send its commit on its way."""
@@ -158,12 +167,12 @@ class ShardFold:
             self._queue.waiting,
             batch_size=self.pool.batch_size,
             free=self.pool.free,
-            events_max=BATCH_EVENTS_MAX,
+            events_max=max(BATCH_EVENTS_MAX, self.pool.batch_size),
         )
+        folded = fold(self._streams, self._totals, self._queue.take(length))
         worker = self.pool.take(now)
         if worker is None:
-            return
-        folded = fold(self._streams, self._totals, self._queue.take(length))
+            raise AssertionError("a batch is taken only while a worker is free")
         commit = FoldCommit(
             position=position,
             next=self._queue.next,
@@ -191,8 +200,13 @@ class ShardFold:
             if not first.done.result():
                 raise _Fenced
             self._in_flight.popleft()
+            self._committed = first.commit.next
+            self._note_headway()
             first.worker.events_count += first.commit.events
             self.pool.give_back(first.worker, self._clock.monotonic_s())
+
+    def _note_headway(self) -> None:
+        self.trouble, self._failures = None, 0
 
     def _new_queue(self, next_offset: int, head: int) -> RunQueue:
         return RunQueue(
