@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from importlib import import_module
 
 from tallymill.cli import main
 
@@ -18,6 +19,8 @@ STREAMS = 3
 
 def serve(door: str) -> None:
     """Fork for each connection, for ever."""
+    for name in main.COMMANDS:
+        import_module(f"tallymill.cli.{name}")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(door)

@@ -8,7 +8,9 @@ What differs from run to run is shown by *samples*, and only these give way:
 - the number 0.0123 stands for any duration in seconds,
 - the 64 digits of `KEY` stand for any Idempotency-Key of a delivery,
 - the folder /home/you stands for the folder of the test,
-- a line "..." stands for any lines, and the member "...": "..." for any more members.
+- a line "..." stands for any lines, ",..." within a line for the rest up to what follows,
+  the member "...": "..." for any more members, and
+  "..." at the end of an array for any more elements.
 
 Runs of spaces count as one, so that the width of a table's column does not matter.
 JSON is compared by value, so that it may be shown with line breaks.
@@ -56,20 +58,27 @@ def _line(text: str) -> str:
     pattern = re.escape(text)
     for sample, any_such in _SAMPLES.items():
         pattern = re.sub(sample, any_such, pattern)
-    return pattern
+    return pattern.replace(r",\.\.\.", ",.*")
 
 
 def _equal(shown: object, printed: object) -> bool:
     if isinstance(shown, dict) and isinstance(printed, dict):
         return _equal_objects(shown, printed)
     if isinstance(shown, list) and isinstance(printed, list):
-        pairs = zip(shown, printed, strict=False)
-        return len(shown) == len(printed) and all(_equal(a, b) for a, b in pairs)
+        return _equal_arrays(shown, printed)
     if isinstance(shown, str) and isinstance(printed, str):
         return re.fullmatch(_line(shown), printed) is not None
     if shown in (_DURATION, _WORKER):
         return type(shown) is type(printed)
     return type(shown) is type(printed) and shown == printed
+
+
+def _equal_arrays(shown: list[object], printed: list[object]) -> bool:
+    if shown[-1:] == ["..."]:
+        shown = shown[:-1]
+        printed = printed[: len(shown)]
+    pairs = zip(shown, printed, strict=False)
+    return len(shown) == len(printed) and all(_equal(a, b) for a, b in pairs)
 
 
 def _equal_objects(shown: dict[str, object], printed: dict[str, object]) -> bool:

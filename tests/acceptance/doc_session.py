@@ -38,6 +38,8 @@ class Step:
     def is_reading(self) -> bool:
         """Whether it may be typed again until the server has got so far."""
         words = self.command.split()
+        if not self.shown:
+            return False
         if words[0] == "tallymill":
             return len(words) > 2 and words[2] in _READINGS
         return words[0] == "curl" and not any(c in self.command for c in _CHANGES)
