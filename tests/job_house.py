@@ -1,5 +1,6 @@
 """All of jobs and delivery on one database, worked by hand or by its own loops."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 from job_parts import SURROUNDINGS, KnownRows, KnownValues, RecordingPoster
@@ -91,6 +92,12 @@ class House:
             (r.run.kind.value, r.run.state.value, r.run.scheduled_for, r.run.count)
             for r in reversed(records)
         ]
+
+
+async def until(question):
+    """Wait until the answer to an asynchronous question is true."""
+    while not await question():  # noqa: ASYNC110 - the question is the database's
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -38,6 +38,9 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin
     now: datetime  #: aware, UTC
     function: str | None = None  #: of a job in Python: where it is, for people
+    may_be_over: bool = (
+        False  #: whether `at …` may lie in the past, as in a file it may
+    )
 
 
 def check_definition(
@@ -224,7 +227,8 @@ def _parsed(which: str, fields: Mapping[str, object], writing: Writing) -> Sched
     if which == "cron_string":
         return parse_cron(text, timezone=zone, dst=dst)  # type: ignore[arg-type] # read by READERS
     # A file is read again at each start, when its moment may be over.
-    now = writing.now if writing.origin == "api" else None
+    may_be_over = writing.may_be_over or writing.origin != "api"
+    now = None if may_be_over else writing.now
     return parse_schedule(text, timezone=zone, dst=dst, now=now)  # type: ignore[arg-type] # read by READERS
 
 

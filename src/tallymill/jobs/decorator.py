@@ -24,7 +24,7 @@ class MarkedJob(msgspec.Struct, frozen=True, kw_only=True):
     place: str  #: module and name, for people
 
 
-def job(  # noqa: PLR0913 - one keyword for each field of a definition
+def job(  # noqa: PLR0913, D417 - one keyword for each field of a definition, told there
     *,
     schedule: str | None = None,
     cron_string: str | None = None,
@@ -51,17 +51,8 @@ def job(  # noqa: PLR0913 - one keyword for each field of a definition
         schedule: Any form, such as "each day at 1PM"; or give `cron_string`.
         cron_string: 5 or 6 fields, or "@daily" and its kin.
         name: The job's id.
-        timezone: IANA name; the setting `timezone` if left out.
-        dst: What happens when the clocks change.
-        period: What `run.period` is: the last complete "hour", "day", "week", "month".
-        deliver_to: Where the answer is posted.
-        as_of: Pretend that this is now.
-        paused: Begin paused.
-        misfire: What happens to due times at which nothing ran.
-        overlap: What happens to a due time while the last run goes on.
-        timeout: Seconds, or "2 minutes".
-        retries: Of the delivery.
-        jitter: Seconds, or a text; each run starts up to so much late.
+
+    The other arguments mean what the fields of `JobDefinition` mean.
     """
     given = locals()
 

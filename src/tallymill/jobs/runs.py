@@ -85,19 +85,20 @@ class Runs:
             raise NotFound(f"There is no job {job_id[:100]!r}.")
         now = self._clock.now()
         moment = None if as_of is None else resolve_as_of(as_of, job.ask.timezone)
+        at = now
         while True:
             run = Run(
                 id=new_id(),
                 job_id=job_id,
                 kind=RunKind.NOW,
-                scheduled_for=now,
+                scheduled_for=at,
                 as_of=moment,
                 reason="Asked for by hand.",
                 created_at=now,
             )
             if await self._queue.enqueue([run]):
                 break
-            now += timedelta(microseconds=1)
+            at += timedelta(microseconds=1)
         self._wakes.runs_wait()
         return run
 

@@ -270,13 +270,9 @@ class Jobs:
         if "name" in fields and fields["name"] != job.id:
             raise refusal([Fault("/name", "is the job's id and cannot be changed")])
         merged = _merged(fields_of(job), fields)
-        writing = Writing(origin=job.origin, now=now)
-        is_moved = merged["schedule"] is None or any(
-            merged[name] != getattr(job.ask, name) for name in ("schedule", "timezone")
-        )
-        if not is_moved:
-            # The schedule stays, and may be one that has had its day.
-            writing = Writing(origin="file", now=now)
+        # A schedule that stays may be one that has had its day.
+        stays = merged["schedule"] == job.ask.schedule
+        writing = Writing(origin=job.origin, now=now, may_be_over=stays)
         wanted = check_definition(
             merged, surroundings=self._surroundings, writing=writing
         )

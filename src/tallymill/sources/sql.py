@@ -27,6 +27,8 @@ PLACES = 4
 ROWS_MOST = 10_000
 ANSWER_MOST_BYTES = 8 * 1024 * 1024
 _FETCH_ROWS = 500
+#: By these words in a driver's message one knows that something was to be written.
+_WRITING = ("not authorized", "authorization denied", "readonly", "read-only")
 
 
 class SqlSources:
@@ -186,7 +188,7 @@ class _Inquiry:
                 f"{self._question.timeout_s:g} seconds: ask for less, or give the job "
                 "a longer timeout."
             )
-        if "not authorized" in said or "readonly" in said or "read-only" in said:
+        if any(sign in said for sign in _WRITING):
             return QueryFailed(
                 f"The source {name!r} is only read, never written: {said}."
             )
