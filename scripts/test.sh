@@ -23,7 +23,7 @@ step() {
 
 step "format" "$bin/ruff" format --quiet --check .
 step "lint" "$bin/ruff" check --quiet .
-step "spelling" "$bin/codespell" src tests docs benchmarks scripts README.md CONTRIBUTING.md CHANGELOG.md
+step "spelling" "$bin/codespell" src docs benchmarks scripts README.md CONTRIBUTING.md CHANGELOG.md
 step "layers" "$bin/lint-imports" --no-cache >/dev/null
 step "types" "$bin/mypy" --no-error-summary
 tests() { "$bin/python" -m pytest -q ${verbose[@]+"${verbose[@]}"} ${coverage[@]+"${coverage[@]}"} --durations=5 "$@"; }
