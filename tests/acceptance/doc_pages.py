@@ -14,6 +14,7 @@ PAGES = (
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "examples" / "README.md",
 )
 LANGUAGES = ("console", "sh", "toml", "python", "json", "ini", "text")
 

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from acceptance.doc_commands import Commands
 from acceptance.doc_match import matches
-from acceptance.doc_pages import Block
+from acceptance.doc_pages import ROOT, Block
 
 WAIT_S = 15.0  #: how long a reading is repeated until it shows what the page shows
 SHOWN_FOLDER = "/home/you"
+EXAMPLES = str(ROOT / "examples")
 READY = "Stop it with Ctrl+C."
 
 _CHANGES = (" -d", " --data", " -X", " -T", " -F")
@@ -184,6 +185,7 @@ class Session:
         """Return the page's text for this session."""
         for host in ("127.0.0.1", "localhost"):
             text = text.replace(f"{host}:8000", f"{host}:{self._port}")
+        text = text.replace("EXAMPLES/", f"{EXAMPLES}/")
         return text.replace(SHOWN_FOLDER, str(self._home))
 
     def _there(self, text: str) -> str:

@@ -5,6 +5,7 @@ Each test reads a page's tables and holds them against the code that they descri
 
 import ast
 import re
+import tomllib
 from functools import reduce
 from importlib import import_module
 from pathlib import Path
@@ -183,6 +184,21 @@ def test_a_limit_is_that_of_the_code(what, limit, place):
     name, _, divisor = place.partition(" / ")
 
     assert _constant(name) / int(divisor or 1) == int(number) * SIZES.get(unit, 1), what
+
+
+def test_each_dependency_has_its_line_of_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    text = (ROOT / "docs" / "adr" / "0002-chosen-parts.md").read_text("utf-8").lower()
+    needed = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = [re.match(r"[\w-]+", each)[0] for each in needed]
+
+    missing = [
+        n
+        for n in names
+        if n.removeprefix("pytest-").replace("-", "") not in text.replace("-", "")
+    ]
+
+    assert missing == []
 
 
 def _constant(place):
