@@ -116,6 +116,16 @@ async def test_a_refused_body_that_never_ends_is_cut_off(house, monkeypatch):
     assert reply.startswith(b"HTTP/1.1 413 ")
 
 
+async def test_a_body_that_stalls_is_refused_and_says_so(house, monkeypatch):
+    monkeypatch.setattr(protocol, "STALL_S", 0.05)
+    monkeypatch.setattr(protocol, "LINGER_S", 0.05)
+
+    reply = await talk(house, HEAD % len(EVENT), EVENT[:5])
+
+    assert reply.startswith(b"HTTP/1.1 408 ")
+    assert "in_flight 0.0" in (await house.client.get("/metrics")).text
+
+
 async def test_whoever_asks_first_is_refused_before_sending(house):
     head = HEAD % 40_000_000
 

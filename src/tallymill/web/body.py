@@ -26,9 +26,8 @@ from tallymill.web.problems import TooSlow
 BUDGET_BYTES: Final = 128 * 1024 * 1024
 #: What a body weighs once its events are decoded: 59 bytes become about 200.
 DECODED_WEIGHT: Final = 4
-#: A sender may be silent for so long between two pieces.
-STALL_S: Final = 20.0
-#: A body may take so long in any case, and beyond it must have come this fast.
+#: A body may take so long in any case, and beyond it must have come this fast. A
+#: sender that says nothing at all is `protocol`'s.
 GRACE_S: Final = 30.0
 SLOWEST_BYTES_PER_S: Final = 4096
 #: Compressed bodies beyond this are decompressed beside the event loop.
@@ -201,13 +200,7 @@ def has_body(scope: Scope) -> bool:
 
 
 async def _next(receive: Receive) -> Message:
-    try:
-        async with asyncio.timeout(STALL_S):
-            message = await receive()
-    except TimeoutError as exc:
-        raise TooSlow(
-            f"Nothing of the body came for {STALL_S:.0f} seconds; send it again."
-        ) from exc
+    message = await receive()
     if message["type"] == "http.disconnect":
         raise Disconnected
     return message

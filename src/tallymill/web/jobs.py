@@ -15,6 +15,7 @@ from tallymill.web.formats import check_is_json
 from tallymill.web.job_bodies import job_body
 from tallymill.web.json_body import check_json
 from tallymill.web.query import read_query, read_whole
+from tallymill.web.shared import SharedReads
 
 _NO_QUERY: Final[frozenset[str]] = frozenset()
 _KNOWN: Final = frozenset({"skip", "limit"})
@@ -53,15 +54,21 @@ class GetJobs:
 
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
+        self._pages = SharedReads(self._read)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Answer one request with a JSON array."""
         query = read_query(scope["query_string"], _KNOWN)
         skip = read_whole(query, "skip", least=0, most=2**63 - 1) or 0
         limit = read_whole(query, "limit", least=1, most=PAGE_MOST) or _DEFAULT_LIMIT
+        body, headers = await self._pages.get((skip, limit))
+        await answer(send, 200, body, headers=headers)
+
+    async def _read(self, asked: tuple[int, int]) -> tuple[bytes, Headers]:
+        skip, limit = asked
         page = await self._jobs.page(skip=skip, limit=limit)
         body = _ENCODER.encode([job_body(job) for job in page.jobs])
-        await answer(send, 200, body, headers=_headers(page, skip, limit))
+        return body, _headers(page, skip, limit)
 
 
 def _headers(page: JobPage, skip: int, limit: int) -> Headers:

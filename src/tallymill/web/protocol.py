@@ -5,6 +5,7 @@ connection. Who calls: `server`.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -18,6 +19,51 @@ HEAD_S: Final = 15.0
 #: How long what still comes is thrown away after a refusal was sent. Closing at once
 #: would reset the connection before the client has read why.
 LINGER_S: Final = 10.0
+
+
+#: A sender may be silent for so long in the middle of a body that we wait for.
+STALL_S: Final = 20.0
+
+
+_TYPES: Final = {
+    408: "urn:tallymill:problem:too-slow",
+    431: "urn:tallymill:problem:too-large",
+}
+
+
+class WholeHead:
+    """Hands an answer's head to the transport together with the body that follows.
+
+    uvicorn writes them one after the other; one write is an eighth faster.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Write what comes, a head with what follows it."""
+        head = self._head
+        if head is not None:
+            self._head = None
+            data = head + data
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once everything is written."""
+        if self._head is not None:
+            self._transport.write(self._head)
+            self._head = None
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Say whether the connection is closed or about to be."""
+        return self._transport.is_closing()
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -43,6 +89,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take bytes in, unless a head has had too many."""
         completed = self._completed
         super().data_received(data)
+        if not self._is_in_head and not self.cycle.response_complete:
+            self._arm(STALL_S, self._body_stalls)
         # What ended a body, in this very piece, is no part of a head.
         if not self._is_in_head or self._completed != completed:
             return
@@ -62,12 +110,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._disarm()
         super().on_headers_complete()
+if self.scope["method"] != "HEAD":  # nothing follows the head of its answer
+            self.cycle.transport = WholeHead(self.transport)  # type: ignore[assignment] # all that it calls
 
     def on_message_complete(self) -> None:
         """End a request; what comes next is another's head."""
         super().on_message_complete()
         self._disarm()
-        if self.cycle is not None and self.cycle.response_complete:
+        if self.cycle.response_complete:
             # Its rest came after the answer: nobody else waits for what follows.
             self._arm(self.timeout_keep_alive)
         self._completed += 1
@@ -86,7 +136,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, title: str, detail: str) -> None:
         problem = Problem(
-            type="urn:tallymill:problem:malformed",
+            type=_TYPES.get(status, "urn:tallymill:problem:malformed"),
             title=title,
             status=status,
             detail=detail,
@@ -103,14 +153,25 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.write_eof()
         self._arm(LINGER_S)
 
-    def _arm(self, seconds: float) -> None:
+    def _arm(self, seconds: float, then: Callable[[], None] | None = None) -> None:
         self._disarm()
-        self._guard = self.loop.call_later(seconds, self._time_is_up)
+        self._guard = self.loop.call_later(seconds, then or self._time_is_up)
 
     def _disarm(self) -> None:
         if self._guard is not None:
             self._guard.cancel()
             self._guard = None
+
+    def _body_stalls(self) -> None:
+        if self.flow.read_paused or self.cycle.response_complete:
+            # It is us who do not read; or the answer is out, and its end has a guard.
+            self._arm(STALL_S, self._body_stalls)
+            return
+        if not self.cycle.response_started:
+            what = f"Nothing of the body came for {STALL_S:.0f} seconds; send it again."
+            self._refuse(408, "The request came too slowly", what)
+        self.cycle.disconnected = True
+        self.cycle.message_event.set()
 
     def _time_is_up(self) -> None:
         if not self.transport.is_closing():
