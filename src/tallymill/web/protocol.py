@@ -110,7 +110,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._disarm()
         super().on_headers_complete()
-if self.scope["method"] != "HEAD":  # nothing follows the head of its answer
+        if self.scope["method"] != "HEAD":  # nothing follows the head of its answer
             self.cycle.transport = WholeHead(self.transport)  # type: ignore[assignment] # all that it calls
 
     def on_message_complete(self) -> None:
