@@ -1,9 +1,8 @@
 """The house rules that no linter holds: sizes, cycles, imports at the top."""
 
 import ast
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -14,8 +13,18 @@ FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@cache
 def parsed(path):
     return ast.parse(path.read_text())
+
+
+@cache
+def functions(path):
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, Function)]
+
+
+def where(path, node=None):
+    return f"{path.relative_to(ROOT)}:{node.lineno if node else 1}"
 
 
 def test_sources_are_found():
@@ -25,56 +34,57 @@ def test_sources_are_found():
     assert len(SOURCES) > 50
 
 
-@pytest.mark.parametrize(
-    "path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src"))
-)
-class TestEveryFile:
-    def test_is_short_enough_to_read(self, path):
-        """
-        A file is one idea; beyond 400 lines it is two.
-        """
-        assert len(path.read_text().splitlines()) <= FILE_LINES_MOST
+def test_a_file_is_short_enough_to_read():
+    """
+    A file is one idea; beyond 400 lines it is two.
+    """
+    long = [p for p in SOURCES if len(p.read_text().splitlines()) > FILE_LINES_MOST]
 
-    def test_has_functions_that_fit_on_a_screen(self, path):
-        """
-        A function does one step.
-        """
-        too_long = [
-            f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
-            for node in ast.walk(parsed(path))
-            if isinstance(node, Function)
-            and node.end_lineno - node.lineno + 1 > FUNCTION_LINES_MOST
-        ]
+    assert not [where(path) for path in long]
 
-        assert not too_long
 
-    def test_imports_at_its_top_only(self, path):
-        """
-        An import inside a function or under TYPE_CHECKING hides a cycle.
-        """
-        tree = parsed(path)
-        hidden = [
-            node.lineno
-            for function in ast.walk(tree)
-            if isinstance(function, Function)
-            for node in ast.walk(function)
-            if isinstance(node, ast.Import | ast.ImportFrom)
-        ]
+def test_a_function_fits_on_a_screen():
+    """
+    A function does one step.
+    """
+    long = [
+        f"{where(path, node)} {node.name}"
+        for path in SOURCES
+        for node in functions(path)
+        if node.end_lineno - node.lineno + 1 > FUNCTION_LINES_MOST
+    ]
 
-        assert not hidden
-        assert "TYPE_CHECKING" not in path.read_text()
+    assert not long
 
-    def test_has_a_name_that_says_something(self, path):
-        """
-        A drawer for everything is where nobody finds anything.
-        """
-        assert path.stem not in FORBIDDEN_NAMES
 
-    def test_begins_with_what_lives_in_it(self, path):
-        """
-        A reader decides by the first lines whether this is the place.
-        """
-        assert ast.get_docstring(parsed(path))
+def test_imports_stand_at_the_top_only():
+    """
+    An import inside a function or under TYPE_CHECKING hides a cycle.
+    """
+    hidden = [
+        where(path, node)
+        for path in SOURCES
+        for function in functions(path)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+    assert not hidden
+    assert not [where(p) for p in SOURCES if "TYPE_CHECKING" in p.read_text()]
+
+
+def test_a_file_has_a_name_that_says_something():
+    """
+    A drawer for everything is where nobody finds anything.
+    """
+    assert not [where(path) for path in SOURCES if path.stem in FORBIDDEN_NAMES]
+
+
+def test_a_file_begins_with_what_lives_in_it():
+    """
+    A reader decides by the first lines whether this is the place.
+    """
+    assert not [where(path) for path in SOURCES if not ast.get_docstring(parsed(path))]
 
 
 def imports_of(path, modules):
