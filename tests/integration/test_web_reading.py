@@ -235,6 +235,7 @@ async def test_metrics_count_what_was_taken_and_refused(house):
         "tallymill_events_set_aside 1.0",
         'tallymill_request_seconds_count{route="POST /events"} 2.0',
         "tallymill_fold_lag_events 0.0",
+        "tallymill_jobs 0.0",
     ):
         assert line in text
 
@@ -248,6 +249,20 @@ async def test_every_answer_is_safe_to_show(house):
         assert "server" not in headers
 
 
+async def test_a_page_of_another_site_may_not_change_anything(house):
+    """A browser sends such a request by itself, from behind the user's firewall."""
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+
+    refused = await house.client.post("/result", json=1, headers=foreign)
+    run = await house.client.post("/jobs/x/run", headers=foreign)
+    own = await house.client.post(
+        "/result", json=2, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+
+    assert (refused.status_code, run.status_code, own.status_code) == (403, 403, 201)
+    assert (await get(house, "/result")).json() == [2]
+
+
 async def test_a_head_request_is_answered_like_a_get_without_its_body(house):
     for path in ("/workers", "/", "/docs"):
         answer = await house.client.head(path)
@@ -257,10 +272,12 @@ async def test_a_head_request_is_answered_like_a_get_without_its_body(house):
 async def test_what_is_not_there_is_a_404_and_a_wrong_method_a_405(house):
     missing = await get(house, "/nowhere", 404)
     wrong = await house.client.request("DELETE", "/events")
+    raw_only = await house.client.put("/result", json={})
     wrong_too = await house.client.post("/workers/5", json={})
 
     assert missing.json()["title"] == "Not found"
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+    assert (raw_only.status_code, raw_only.headers["allow"]) == (405, "GET, POST")
     assert (wrong_too.status_code, wrong_too.headers["allow"]) == (405, "GET")
 
 

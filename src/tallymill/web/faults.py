@@ -38,12 +38,12 @@ def translate(
         path: Of the request.
         allowed: Says which methods a path takes.
     """
-    if isinstance(error, NotFoundException):
+    methods = allowed(path)
+    if isinstance(error, NotFoundException) and not methods:
         return NotFound(
             f"There is nothing at {path[:200]!r}; /docs lists what there is."
         )
-    if isinstance(error, MethodNotAllowedException):
-        methods = allowed(path)
+    if isinstance(error, NotFoundException | MethodNotAllowedException):
         return WrongMethod(f"{path[:200]!r} takes {methods}.", allowed=methods)
     if isinstance(error, ValidationException):
         return _validation(error)

@@ -10,7 +10,7 @@ from typing import Final
 
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
-from tallymill.kernel.errors import Unavailable
+from tallymill.kernel.errors import NotAllowed, Unavailable
 from tallymill.web.asgi import (
     SAFE_HEADERS,
     App,
@@ -19,6 +19,7 @@ from tallymill.web.asgi import (
     Receive,
     Scope,
     Send,
+    header,
 )
 from tallymill.web.body import BodyReader, has_body
 from tallymill.web.drain import Drain
@@ -29,6 +30,9 @@ from tallymill.web.problems import CLOSE, send_problem
 
 #: Asked by whoever decides whether to send requests here; answered in a drain too.
 _ALWAYS: Final = frozenset({"/health/live", "/health/ready"})
+
+#: What a browser says of a request that a page of somebody else's makes it send.
+_FOREIGN: Final = frozenset({b"cross-site", b"same-site"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,9 @@ class Front:
         if self._drain.has_begun and scope["path"] not in _ALWAYS:
             await self._refuse_while_draining(scope, send)
             return
+        if scope["method"] != "GET" and header(scope, b"sec-fetch-site") in _FOREIGN:
+            await self._refuse_foreign(scope, send)
+            return
         observe = self._observers.get(key)
         app = self._raw.get(key, self._application)
         if observe is None:
@@ -130,6 +137,14 @@ class Front:
         began_s = self._clock.monotonic_s()
         await self._guarded(app, scope, receive, send)
         observe(self._clock.monotonic_s() - began_s)
+
+    async def _refuse_foreign(self, scope: Scope, send: Send) -> None:
+        error = NotAllowed(
+            "This request comes from a page of another site; only this server's own "
+            "pages may change things from a browser."
+        )
+        status = await send_problem(scope, send, error)
+        self._metrics.refused.labels(str(status)).inc()
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, its body read and unpacked under our limits."""

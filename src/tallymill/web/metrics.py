@@ -45,6 +45,7 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self.jobs = self._gauge("jobs", "Jobs that there are.")
         self.results = self._gauge("results", "Results received, ever.")
         self.in_flight_bytes = self._gauge(
             "body_bytes_in_flight", "Weight of the bodies that are being taken in."

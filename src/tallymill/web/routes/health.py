@@ -64,4 +64,5 @@ async def _read_gauges(services: Services, metrics: Metrics, budget: Budget) -> 
     metrics.log_bytes.set(services.log_bytes())
     metrics.in_flight_bytes.set(budget.used_bytes)
     metrics.set_aside.set(await services.ledger.rejected_count())
+    metrics.jobs.set((await services.jobs.jobs.page(limit=1)).total)
     metrics.results.set(await services.results.count())
