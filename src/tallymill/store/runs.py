@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     Update,
     and_,
     bindparam,
@@ -44,6 +43,52 @@ _HAND_OVER = (
         lease_until=bindparam("to_lease"),
         started_at=bindparam("to_start"),
     )
+)
+
+_FINISH = (
+    update(run)
+    .where(
+        run.c.id == bindparam("of_id"),
+        run.c.fence == bindparam("of_fence"),
+        IS_RUNNING,
+    )
+    .values(
+        state=bindparam("to_state"),
+        finished_at=bindparam("to_finish"),
+        result=bindparam("to_result"),
+        error=bindparam("to_error"),
+        not_before=bindparam("to_not_before"),
+        holder=None,
+        lease_until=None,
+    )
+)
+_CUT_OFF = (
+    select(run)
+    .where(
+        IS_RUNNING,
+        run.c.lease_until <= bindparam("now"),
+        run.c.priority == bindparam("of_priority"),
+    )
+    .order_by(run.c.seq)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_QUEUED = (
+    select(run)
+    .where(
+        IS_QUEUED,
+        run.c.priority == bindparam("of_priority"),
+        run.c.not_before <= bindparam("now"),
+        (run.c.serial == 0)
+        | ~exists().where(
+            _other.c.job_id == run.c.job_id,
+            _other.c.state == RunState.RUNNING.value,
+            _other.c.serial == 1,
+        ),
+    )
+    .order_by(run.c.seq)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
 )
 
 
@@ -110,31 +155,13 @@ def _may_begin(
     """Return runs that were cut off, then queued ones; at most one serial a job."""
     if limit <= 0:
         return []
-    at = to_micros(now)
-    cut_off = select(run).where(
-        IS_RUNNING, run.c.lease_until <= at, run.c.priority == priority
-    )
-    running_beside = exists().where(
-        _other.c.job_id == run.c.job_id,
-        _other.c.state == RunState.RUNNING.value,
-        _other.c.serial == 1,
-    )
-    waiting = select(run).where(
-        IS_QUEUED,
-        run.c.priority == priority,
-        run.c.not_before <= at,
-        (run.c.serial == 0) | ~running_beside,
-    )
-    found = [*_rows(connection, cut_off, limit), *_rows(connection, waiting, limit)]
+    asked = {"now": to_micros(now), "of_priority": priority, "most": limit}
+    found = [
+        dict(row)
+        for question in (_CUT_OFF, _QUEUED)
+        for row in connection.execute(question, asked).mappings()
+    ]
     return _one_serial_a_job(found)[:limit]
-
-
-def _rows(
-    connection: Connection, question: Select[Any], limit: int
-) -> Sequence[Mapping[str, Any]]:
-    ordered = question.order_by(run.c.seq).limit(limit)
-    claimed = ordered.with_for_update(skip_locked=True)
-    return [dict(row) for row in connection.execute(claimed).mappings()]
 
 
 def _one_serial_a_job(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -227,19 +254,18 @@ def _cancelled(which: ColumnElement[bool]) -> Update:
 def _finish(connection: Connection, run_id: str, fence: int, ending: Ending) -> bool:
     state = move(RunState.RUNNING, ending.state)
     is_over = state is not RunState.QUEUED
-    values = {
-        "state": state.value,
-        "finished_at": to_micros(ending.at) if is_over else None,
-        "result": ending.result,
-        "error": ending.error,
-        "holder": None,
-        "lease_until": None,
-        "not_before": micros(ending.not_before) or to_micros(ending.at),
-    }
+    at = to_micros(ending.at)
     finished = connection.execute(
-        update(run)
-        .where(run.c.id == run_id, run.c.fence == fence, IS_RUNNING)
-        .values(values)
+        _FINISH,
+        {
+            "of_id": run_id,
+            "of_fence": fence,
+            "to_state": state.value,
+            "to_finish": at if is_over else None,
+            "to_result": ending.result,
+            "to_error": ending.error,
+            "to_not_before": micros(ending.not_before) or at,
+        },
     ).rowcount
     if finished and ending.parcel:
         row = row_of_parcel(ending.parcel, ending.at)
