@@ -30,6 +30,48 @@ _HAND_OVER = (
     )
 )
 
+_NEXT_DESTINATION = select(func.min(delivery.c.destination)).where(
+    IS_WAITING, delivery.c.destination > bindparam("after")
+)
+_LEAST_NEXT_TRY = select(func.min(delivery.c.next_try_at)).where(
+    IS_WAITING, delivery.c.destination == bindparam("of_destination")
+)
+_DUE = (
+    select(delivery, run.c.result)
+    .join(run, run.c.id == delivery.c.run_id)
+    .where(
+        delivery.c.run_id.in_(
+            select(delivery.c.run_id)
+            .where(
+                IS_WAITING,
+                delivery.c.destination == bindparam("of_destination"),
+                delivery.c.next_try_at <= bindparam("now"),
+            )
+            .order_by(delivery.c.next_try_at)
+            .limit(bindparam("places"))
+            .with_for_update(skip_locked=True)
+        )
+    )
+)
+_RECORD = (
+    update(delivery)
+    .where(
+        delivery.c.run_id == bindparam("of_run"),
+        delivery.c.fence == bindparam("of_fence"),
+        IS_WAITING,
+    )
+    .values(
+        attempts=delivery.c.attempts + 1,
+        tries_left=delivery.c.tries_left - 1,
+        holder=None,
+        state=bindparam("to_state"),
+        reason=bindparam("to_reason"),
+        next_try_at=func.coalesce(bindparam("to_next_try"), delivery.c.next_try_at),
+        finished_at=bindparam("to_finish"),
+    )
+)
+_INSERT_ATTEMPT = insert(attempt)
+
 
 class SqlOutbox:
     """`Outbox` on the project's database."""
@@ -125,10 +167,7 @@ def _destinations(connection: Connection) -> Iterator[str]:
     """Yield each destination that has something waiting, by one index look-up each."""
     last = ""
     while True:
-        question = select(func.min(delivery.c.destination)).where(
-            IS_WAITING, delivery.c.destination > last
-        )
-        found = connection.execute(question).scalar_one()
+        found = connection.execute(_NEXT_DESTINATION, {"after": last}).scalar_one()
         if found is None:
             return
         last = found
@@ -140,23 +179,8 @@ def _due(
 ) -> Sequence[Any]:
     if places <= 0:
         return []
-    return connection.execute(
-        select(delivery, run.c.result)
-        .join(run, run.c.id == delivery.c.run_id)
-        .where(
-            delivery.c.run_id.in_(
-                select(delivery.c.run_id)
-                .where(
-                    IS_WAITING,
-                    delivery.c.destination == destination,
-                    delivery.c.next_try_at <= to_micros(now),
-                )
-                .order_by(delivery.c.next_try_at)
-                .limit(places)
-                .with_for_update(skip_locked=True)
-            )
-        )
-    ).all()
+    asked = {"of_destination": destination, "now": to_micros(now), "places": places}
+    return connection.execute(_DUE, asked).all()
 
 
 def _hand_over(
@@ -198,10 +222,8 @@ def _parcel(row: Any) -> Parcel:  # noqa: ANN401 - a driver's row
 def _least_next_try(connection: Connection) -> datetime | None:
     least: int | None = None
     for destination in _destinations(connection):
-        question = select(func.min(delivery.c.next_try_at)).where(
-            IS_WAITING, delivery.c.destination == destination
-        )
-        found = connection.execute(question).scalar_one()
+        asked = {"of_destination": destination}
+        found = connection.execute(_LEAST_NEXT_TRY, asked).scalar_one()
         least = found if least is None else min(least, found)
     return None if least is None else from_micros(least)
 
@@ -209,33 +231,32 @@ def _least_next_try(connection: Connection) -> datetime | None:
 def _record(
     connection: Connection, run_id: str, fence: int, made: Attempt, verdict: Verdict
 ) -> bool:
-    values = _after(verdict, made)
-    recorded = connection.execute(
-        update(delivery)
-        .where(delivery.c.run_id == run_id, delivery.c.fence == fence, IS_WAITING)
-        .values(
-            attempts=delivery.c.attempts + 1,
-            tries_left=delivery.c.tries_left - 1,
-            holder=None,
-            **values,
-        )
-    ).rowcount
+    place = {"of_run": run_id, "of_fence": fence}
+    recorded = connection.execute(_RECORD, {**place, **_after(verdict, made)}).rowcount
     if recorded:
-        connection.execute(insert(attempt).values(_row_of_attempt(run_id, made)))
+        connection.execute(_INSERT_ATTEMPT, _row_of_attempt(run_id, made))
     return recorded == 1
 
 
 def _after(verdict: Verdict, made: Attempt) -> dict[str, Any]:
     ended = to_micros(made.at) + round(made.duration_s * 1_000_000)
+    state = DeliveryState.UNDELIVERED
+    next_try: int | None = None
+    finished: int | None = ended
+    reason: str | None = None
     match verdict:
         case Done():
-            state = DeliveryState.DELIVERED.value
-            return {"state": state, "reason": None, "finished_at": ended}
+            state = DeliveryState.DELIVERED
         case Retry(at=at, reason=reason):
-            return {"next_try_at": to_micros(at), "reason": reason}
+            state, next_try, finished = DeliveryState.WAITING, to_micros(at), None
         case Dead(reason=reason):
-            state = DeliveryState.UNDELIVERED.value
-            return {"state": state, "reason": reason, "finished_at": ended}
+            pass
+    return {
+        "to_state": state.value,
+        "to_reason": reason,
+        "to_next_try": next_try,
+        "to_finish": finished,
+    }
 
 
 def _row_of_attempt(run_id: str, made: Attempt) -> dict[str, Any]:
