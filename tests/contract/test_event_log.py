@@ -384,6 +384,15 @@ class TestIds:
         assert (receipt.accepted, receipt.duplicates) == (1, 2)
         assert [as_seen([run])[0][3] for run in receipt.runs] == [[1]]
 
+    async def test_repeats_that_were_left_out_before_count_as_duplicates(
+        self, event_log
+    ):
+        for _ in range(2):
+            receipt = await event_log.append(
+                append((0, event(1, id="x"), event(2)), key="k", repeats=3)
+            )
+            assert (receipt.accepted, receipt.duplicates) == (2, 3)
+
     async def test_an_id_twice_in_a_group_is_stored_once(self, event_log, database):
         answers = await together(
             database,

@@ -109,6 +109,18 @@ async def test_ids_key_and_note_reach_the_log(ingest, log):
     assert (second.has_ids, second.key, second.size_bytes) == (False, None, 59)
 
 
+async def test_of_a_repeated_id_the_first_event_is_kept_whatever_its_shard(ingest, log):
+    """
+    Events without a subject are placed first; their order must not decide.
+    """
+    first, other = Event(AT, id="x", subject="42"), Event(AT, subject="42")
+    await accept(ingest, first, other, Event(AT, id="x"), Event(AT, id="x"), other)
+
+    (append,) = log.appends
+    assert append.shares == [(shard_of("42", 5), [first, other, other])]
+    assert append.repeats == 2
+
+
 async def test_the_rate_counts_what_was_stored_in_the_last_second(ingest, clock):
     await accept(ingest, *[Event(AT)] * 7, key="k")
     await accept(ingest, *[Event(AT)] * 7, key="k")

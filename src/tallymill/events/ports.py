@@ -18,6 +18,7 @@ class Append:
     has_ids: bool  #: whether any event has an `id`, so that duplicates can be told
     key: str | None = None  #: the request's Idempotency-Key
     note: bytes = b""  #: kept beside the key and given back with it
+    repeats: int = 0  #: events of the request whose `id` came before in it; left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Receipt:
     """What became of an append."""
 
     accepted: int  #: events stored
-    duplicates: int  #: events left out because their `id` was known
+    duplicates: int  #: events left out because their `id` was known, repeats included
     note: bytes  #: as handed in; of the first request when the key was known
     replayed: bool  #: the key was known, and nothing was stored now
     runs: Sequence[Run]  #: where the events stand; empty when replayed

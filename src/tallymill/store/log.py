@@ -209,14 +209,15 @@ def _append_one(
         if events
     ]
     accepted = sum(run.count for run in runs)
+    duplicates = sent - accepted + append.repeats
     if append.key is not None:
         driver.execute(
             "INSERT OR REPLACE INTO request_key VALUES (?, ?, ?, ?, ?)",
-            (append.key, now, accepted, sent - accepted, append.note),
+            (append.key, now, accepted, duplicates, append.note),
         )
     return Receipt(
         accepted=accepted,
-        duplicates=sent - accepted,
+        duplicates=duplicates,
         note=append.note,
         replayed=False,
         runs=runs,
