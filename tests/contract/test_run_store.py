@@ -250,3 +250,17 @@ async def test_a_backfill_is_counted_by_what_became_of_it(queue):
     assert (counts.queued, counts.succeeded, counts.failed) == (2, 1, 1)
     assert (counts.to_deliver, counts.delivered) == (1, 0)
     assert known == {NOON - minutes(n) for n in (1, 2, 3)}
+
+
+async def test_a_page_of_history_ends_early_when_its_results_are_large(queue):
+    await queue.fill("a", times=6)
+    for claimed in await queue.claim():
+        ending = Ending(state=RunState.SUCCEEDED, at=NOON, result=b"1" * 3_000_000)
+        await queue.runs.finish(claimed.run.id, claimed.fence, ending)
+
+    first = await queue.history.of_job("a", limit=100)
+    second = await queue.history.of_job("a", limit=100, before=first.next_before)
+    third = await queue.history.of_job("a", limit=100, before=second.next_before)
+
+    assert [len(page.runs) for page in (first, second, third)] == [2, 2, 2]
+    assert third.next_before is None

@@ -178,7 +178,11 @@ class RunHistory(Protocol):
     async def of_job(
         self, job_id: str, *, limit: int, before: int | None = None
     ) -> RunPage:
-        """Return a job's runs, the last inserted first."""
+        """Return a job's runs, the last inserted first.
+
+        At most `limit`, and fewer where the results are large; `next_before` says
+        whether there are more.
+        """
         ...
 
     async def known_times(

@@ -14,6 +14,9 @@ from tallymill.store.run_rows import run_of
 from tallymill.store.tables.jobs import delivery, run
 from tallymill.store.tables.metadata import from_micros, to_micros
 
+#: A page ends early when its results come to this: 1,000 of them can be 8 GB.
+PAGE_MOST_BYTES = 4 * 1024 * 1024
+
 
 class SqlRunHistory:
     """`RunHistory` on the project's database."""
@@ -64,11 +67,14 @@ def _of_job(
     if before is not None:
         question = question.where(run.c.seq < before)
     question = question.order_by(run.c.seq.desc()).limit(limit + 1)
-    rows = connection.execute(question).mappings().all()
-    return RunPage(
-        runs=tuple(run_of(dict(row)) for row in rows[:limit]),
-        next_before=rows[limit - 1]["seq"] if len(rows) > limit else None,
-    )
+    runs: list[Run] = []
+    last, size_bytes = 0, 0
+    for row in connection.execute(question).mappings():
+        if len(runs) == limit or size_bytes > PAGE_MOST_BYTES:
+            return RunPage(runs=tuple(runs), next_before=last)
+        runs.append(run_of(dict(row)))
+        last, size_bytes = row["seq"], size_bytes + len(row["result"] or b"")
+    return RunPage(runs=tuple(runs), next_before=None)
 
 
 def _backfill(job_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
