@@ -365,6 +365,16 @@ async def test_pages_of_events_lead_on_until_the_end(house):
     assert sorted(seen) == list(range(25))
 
 
+async def test_a_page_of_large_events_ends_early_and_leads_on(house):
+    large = [{"timestamp": AT, "data": "x" * 60_000} for _ in range(250)]
+    await send(house, large)
+
+    answer = await house.client.get("/events?limit=1000")
+
+    assert 60_000 * len(answer.json()["events"]) < 12_000_000
+    assert 'rel="next"' in answer.headers["link"]
+
+
 async def test_events_are_found_by_subject(house):
     await send(house, [{"timestamp": AT, "subject": s} for s in ("a", "ä&/", "a")])
 

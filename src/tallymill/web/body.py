@@ -23,7 +23,7 @@ from tallymill.web.encoding import decompress, encoding_of
 from tallymill.web.problems import TooSlow
 
 #: All bodies in flight, decoded ones at their weight; leaves the rest of 256 MB.
-BUDGET_BYTES: Final = 128 * 1024 * 1024
+BUDGET_BYTES: Final = 96 * 1024 * 1024
 #: What a body weighs once its events are decoded: 59 bytes become about 200.
 DECODED_WEIGHT: Final = 4
 #: A body may take so long in any case, and beyond it must have come this fast. A

@@ -1,8 +1,9 @@
 """`GET /events` and `GET /events/rejected`: what is stored, a page at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -11,9 +12,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery, QueryParameter
 
 from tallymill.events.model import DEFAULT_STREAM, check_stream
-from tallymill.events.ports import StoredEvent
+from tallymill.events.ports import Page, StoredEvent
 from tallymill.web.services import Services
 from tallymill.workers.model import RejectedEvent
+
+#: Events of 256 KiB may stand in the log: a thousand would not fit into memory.
+_STEP: Final = 100
+_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 Limit = Annotated[
     int, QueryParameter(ge=1, le=1000, description="At most so many in a page.")
@@ -73,9 +78,8 @@ def event_routes(services: Services) -> list[HTTPRouteHandler]:
 
         A page may have fewer events than `limit`, even none, and a next page.
         """
-        page = await services.log.page(
-            stream=check_stream(stream), subject=subject, after=after, limit=limit
-        )
+        find = partial(services.log.page, stream=check_stream(stream), subject=subject)
+        page = await _page(find, after, limit)
         asked = {"stream": stream, "subject": subject, "limit": limit}
         body = EventsBody([_event(each) for each in page.events])
         return Response(body, headers=next_link("/events", asked, page.after))
@@ -98,6 +102,28 @@ def event_routes(services: Services) -> list[HTTPRouteHandler]:
         return Response(body, headers=next_link("/events/rejected", asked, following))
 
     return [list_events, list_rejected]
+
+
+async def _page(
+    find: Callable[..., Awaitable[Page]], after: str | None, limit: int
+) -> Page:
+    """Collect a page in steps, and end it early where it grows large."""
+    events: list[StoredEvent] = []
+    size_bytes = 0
+    while True:
+        step = min(_STEP, limit - len(events))
+        found = await find(after=after, limit=step)
+        events += found.events
+        after = found.after
+        size_bytes += sum(_size_bytes(each) for each in found.events)
+        is_done = after is None or len(found.events) < step or len(events) >= limit
+        if is_done or size_bytes >= _PAGE_BYTES:
+            return Page(events=events, after=after)
+
+
+def _size_bytes(stored: StoredEvent) -> int:
+    data = stored.event.data
+    return 0 if isinstance(data, msgspec.UnsetType) else len(data)
 
 
 def next_link(
