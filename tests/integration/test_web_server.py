@@ -233,6 +233,21 @@ async def test_the_end_finishes_what_is_in_flight_and_refuses_the_rest(house):
     early_writer.close()
 
 
+async def test_the_end_does_not_wait_for_ever(house):
+    server = HttpServer(house.server._web, [("127.0.0.1", 0)], stop_within_s=1.0)
+    await server.start()
+    reader, writer = await asyncio.open_connection(*server.bound[0])
+    writer.write((HEAD % len(EVENT))[:-2] + b"Expect: 100-continue\r\n\r\n")
+    # It has been asked for its body, so it is in flight.
+    await reader.readuntil(b"\r\n\r\n")
+
+    async with asyncio.timeout(4):
+        await server.stop()
+    writer.close()
+
+    assert house.server._web.drain.has_begun
+
+
 async def test_during_the_end_new_requests_are_a_503_that_closes(house):
     house.server._web.drain.begin()
 

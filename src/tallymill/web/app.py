@@ -116,6 +116,7 @@ def _application(
         exception_handlers={Exception: tell},
         before_request=check_parameters,
         openapi_config=None,
+        request_max_body_size=None,  # the front has read the body under our limit
         logging_config=None,
     )
     methods.learn(app)
