@@ -10,7 +10,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +85,7 @@ class Session:
         self.folder = folder
         self._port = _free_port()
         self._server: subprocess.Popen[str] | None = None
+        self._errors = folder / ".errors"  #: what the server last started has logged
         self._environment = {
             "PATH": f"{commands.path}:{os.environ['PATH']}",
             "HOME": str(folder),
@@ -119,8 +119,8 @@ class Session:
         if server is None:
             return
         server.send_signal(signal.SIGTERM)
-        _, errors = server.communicate(timeout=40)
-        assert server.returncode == 0, errors
+        server.communicate(timeout=40)
+        assert server.returncode == 0, self._errors.read_text("utf-8")
 
     def _take(self, step: Step, block: Block) -> None:
         words = shlex.split(step.command)
@@ -159,25 +159,21 @@ class Session:
 
     def _start(self, words: list[str]) -> str:
         self.close()
-        self._server = subprocess.Popen(
-            words,
-            cwd=self.folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        errors: list[str] = []
-        printed = ""
+        with self._errors.open("w") as errors:
+            self._server = subprocess.Popen(
+                words,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
         assert self._server.stdout is not None
-        assert self._server.stderr is not None
-        # Read on, or a full pipe would stop the server.
-        reader = threading.Thread(target=errors.extend, args=[self._server.stderr])
-        reader.start()
+        printed = ""
         while READY not in printed:
             line = self._server.stdout.readline()
-            assert line, f"the server ended: {printed}{''.join(errors)}"
+            assert line, f"the server ended: {printed}{self._errors.read_text()}"
             printed += line
         return self._there(printed)
 
