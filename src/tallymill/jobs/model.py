@@ -1,5 +1,6 @@
 """Jobs and their runs as values. What is allowed is `check.py`'s and `states.py`'s."""
 
+import base64
 import secrets
 from datetime import date, datetime
 from enum import Enum
@@ -14,7 +15,10 @@ Overlap = Literal["skip", "queue", "allow"]
 PeriodKind = Literal["hour", "day", "week", "month"]
 AsOf = date | datetime | str
 
-_ID_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: no i, l, o, u
+#: From the letters of RFC 4648 to Crockford's, which have no i, l, o and u.
+_ID_LETTERS = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
+)
 
 
 class JobDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,4 +154,4 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_id() -> str:
     """Return 16 random letters and digits (80 bits): an id for a job or a run."""
-    return "".join(secrets.choice(_ID_LETTERS) for _ in range(16))
+    return base64.b32encode(secrets.token_bytes(10)).translate(_ID_LETTERS).decode()
