@@ -8,7 +8,7 @@ import pytest
 from tallymill.kernel.clock import ManualClock
 from tallymill.kernel.errors import Malformed, Overloaded, TooLarge
 from tallymill.web.asgi import Disconnected
-from tallymill.web.body import BodyReader, Budget, has_body
+from tallymill.web.body import BodyReader, Budget, DecodeGate, has_body
 from tallymill.web.problems import TooSlow
 
 
@@ -36,7 +36,10 @@ def sender(*pieces, clock=None, pause_s=0.0, end=True):
 
 def reader(limit=100, budget=None, clock=None):
     return BodyReader(
-        clock=clock or ManualClock(), budget=budget or Budget(), limit_bytes=limit
+        clock=clock or ManualClock(),
+        budget=budget or Budget(),
+        gate=DecodeGate(),
+        limit_bytes=limit,
     )
 
 
@@ -142,6 +145,82 @@ async def test_what_was_held_is_given_back_however_it_ends():
 async def test_whoever_is_alone_is_never_refused_by_the_budget():
     """A body within its own limit must be possible at all."""
     assert len(await read(reader(budget=Budget(10)), sender(b"x" * 90))) == 90
+
+
+async def hold(gate, size, log, name, end):
+    async with gate.room(size):
+        log.append(name)
+        await end.wait()
+
+
+async def turn():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_large_bodies_are_decoded_one_after_another_in_their_order():
+    gate, log = DecodeGate(100), []
+    ends = {name: asyncio.Event() for name in "abcd"}
+    sizes = {"a": 80, "b": 60, "c": 10, "d": 10}
+    tasks = [
+        asyncio.create_task(hold(gate, sizes[name], log, name, ends[name]))
+        for name in "abcd"
+    ]
+    await turn()
+    assert log == ["a"]
+
+    ends["a"].set()
+    await turn()
+
+    assert log == ["a", "b", "c", "d"]
+    for end in ends.values():
+        end.set()
+    await asyncio.gather(*tasks)
+
+
+async def test_a_body_over_all_room_is_decoded_alone():
+    gate, log, end = DecodeGate(10), [], asyncio.Event()
+    end.set()
+
+    await hold(gate, 90, log, "a", end)
+
+    assert log == ["a"]
+
+
+async def test_whoever_gives_up_waiting_leaves_no_hole():
+    gate, log = DecodeGate(100), []
+    ends = {name: asyncio.Event() for name in "abc"}
+    tasks = {
+        name: asyncio.create_task(hold(gate, 90, log, name, ends[name]))
+        for name in "abc"
+    }
+    await turn()
+
+    tasks["b"].cancel()
+    ends["a"].set()
+    await turn()
+
+    assert log == ["a", "c"]
+    ends["c"].set()
+    await tasks["c"]
+
+
+async def test_whoever_gives_up_when_its_turn_has_come_gives_it_on():
+    gate, log = DecodeGate(100), []
+    ends = {name: asyncio.Event() for name in "abc"}
+    tasks = {
+        name: asyncio.create_task(hold(gate, 90, log, name, ends[name]))
+        for name in "abc"
+    }
+    await turn()
+    ends["a"].set()
+    await tasks["a"]
+
+    tasks["b"].cancel()
+    ends["c"].set()
+    await tasks["c"]
+
+    assert log[-1] == "c"
 
 
 @pytest.mark.parametrize(

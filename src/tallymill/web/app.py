@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from tallymill.web.asgi import App
-from tallymill.web.body import BodyReader, Budget
+from tallymill.web.body import BodyReader, Budget, DecodeGate
 from tallymill.web.docs import docs_routes
 from tallymill.web.drain import Drain
 from tallymill.web.faults import translate
@@ -46,7 +46,10 @@ def build(services: Services) -> Web:
     """Return the application over these services."""
     drain, metrics = Drain(), Metrics()
     reader = BodyReader(
-        clock=services.clock, budget=Budget(), limit_bytes=services.limits.body_bytes
+        clock=services.clock,
+        budget=Budget(),
+        gate=DecodeGate(),
+        limit_bytes=services.limits.body_bytes,
     )
     hot = _hot(services, reader, metrics)
     raw: dict[tuple[str, str], App] = {

@@ -5,6 +5,9 @@ until the request is answered, and decompression stops at the limit.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -22,10 +25,11 @@ from tallymill.web.asgi import (
 from tallymill.web.encoding import decompress, encoding_of
 from tallymill.web.problems import TooSlow
 
-#: All bodies in flight, decoded ones at their weight; leaves the rest of 256 MB.
-BUDGET_BYTES: Final = 96 * 1024 * 1024
-#: What a body weighs once its events are decoded: 59 bytes become about 200.
-DECODED_WEIGHT: Final = 4
+#: All bodies in flight, as sent and decompressed; beyond it senders come back later.
+BUDGET_BYTES: Final = 48 * 1024 * 1024
+#: Bodies whose events are decoded and not stored yet: 59 bytes become about 200, so
+#: that two of the largest would take more than a quarter of 256 MB.
+DECODED_BYTES: Final = 20 * 1024 * 1024
 #: A body may take so long in any case, and beyond it must have come this fast. A
 #: sender that says nothing at all is `protocol`'s.
 GRACE_S: Final = 30.0
@@ -109,12 +113,63 @@ class Share:
         self._held_bytes = 0
 
 
+class DecodeGate:
+    """Lets bodies be decoded while there is room, in the order of their coming.
+
+    Whoever waits holds its body only, which the budget counts.
+    """
+
+    def __init__(self, most_bytes: int = DECODED_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._used_bytes = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def room(self, size_bytes: int) -> AsyncIterator[None]:
+        """Wait for room for a body, and keep it until the end of the block."""
+        if self._waiting or not self._fits(size_bytes):
+            await self._wait(size_bytes)
+        else:
+            self._used_bytes += size_bytes
+        try:
+            yield
+        finally:
+            self._used_bytes -= size_bytes
+            self._admit()
+
+    def _fits(self, size_bytes: int) -> bool:
+        used_bytes = self._used_bytes
+        return not used_bytes or used_bytes + size_bytes <= self._most_bytes
+
+    async def _wait(self, size_bytes: int) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((size_bytes, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._used_bytes -= size_bytes
+                self._admit()
+            raise
+
+    def _admit(self) -> None:
+        while self._waiting:
+            size_bytes, turn = self._waiting[0]
+            if not turn.cancelled():
+                if not self._fits(size_bytes):
+                    return
+                self._used_bytes += size_bytes
+                turn.set_result(None)
+            self._waiting.popleft()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyReader:
     """Reads bodies under one set of limits."""
 
     clock: Clock
     budget: Budget
+    gate: DecodeGate
     limit_bytes: int  #: of a body, as sent and decompressed
 
     def share(self) -> Share:

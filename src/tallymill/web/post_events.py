@@ -11,7 +11,7 @@ from tallymill.events.model import DEFAULT_STREAM, check_stream
 from tallymill.events.ports import Receipt
 from tallymill.events.sifting import Rejected
 from tallymill.web.asgi import Receive, Scope, Send, answer
-from tallymill.web.body import DECODED_WEIGHT, BodyReader
+from tallymill.web.body import BodyReader
 from tallymill.web.formats import Read, reader_of
 from tallymill.web.keys import idempotency_key
 from tallymill.web.metrics import Metrics
@@ -83,18 +83,24 @@ class PostEvents:
         self._ingest.admit()
         with self._reader.share() as share:
             body = await self._reader.read(scope, receive, share)
-            share.grow(len(body) * (DECODED_WEIGHT - 1))
-            events, rejected = request.read(body, self._clock.now(), self._limits)
-            receipt = await self._ingest.accept(
-                events,
-                stream=request.stream,
-                size_bytes=len(body),
-                single_shard=request.single_shard,
-                key=request.key,
-                note=_note(rejected),
-            )
-        self._count(receipt, len(rejected))
+            async with self._reader.gate.room(len(body)):
+                receipt, rejected = await self._store(request, body)
+        self._count(receipt, rejected)
         await _respond(send, receipt)
+
+    async def _store(
+        self, request: _Request, body: bytes | bytearray
+    ) -> tuple[Receipt, int]:
+        events, rejected = request.read(body, self._clock.now(), self._limits)
+        receipt = await self._ingest.accept(
+            events,
+            stream=request.stream,
+            size_bytes=len(body),
+            single_shard=request.single_shard,
+            key=request.key,
+            note=_note(rejected),
+        )
+        return receipt, len(rejected)
 
     def _count(self, receipt: Receipt, rejected: int) -> None:
         if receipt.replayed:
