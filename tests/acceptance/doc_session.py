@@ -10,6 +10,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,8 @@ class Session:
         self._server: subprocess.Popen[str] | None = None
         self._errors = folder / ".errors"  #: what the server last started has logged
         self._environment = {
-            "PATH": f"{commands.path}:{os.environ['PATH']}",
+            # As in a shell with the environment activated.
+            "PATH": f"{commands.path}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "LANG": "C.UTF-8",
             "COLUMNS": "200",
