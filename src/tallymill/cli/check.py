@@ -2,22 +2,32 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+import typer
 
 from tallymill.cli.options import Folder, Json
-from tallymill.cli.terminal import note, say, say_json, say_table
+from tallymill.cli.terminal import counting, note, say, say_json, say_table
 from tallymill.config import FILE_NAME
 from tallymill.jobs.model import JobDefinition
 from tallymill.kernel.errors import Fault, Invalid
 from tallymill.project import Project, load_project
 from tallymill.statistics.laws import check_laws
+from tallymill.store.check import Report, deep_check
 
 UNTRIED: Final = "add"  #: what `check_laws` names when `add` took nothing made up
 
 
-def check(folder: Folder = Path(), *, json: Json = False) -> None:
+Deep = Annotated[
+    bool,
+    typer.Option(
+        "--deep", help="Recompute from the log what is stored; takes a while."
+    ),
+]
+
+
+def check(folder: Folder = Path(), *, deep: Deep = False, json: Json = False) -> None:
     """Load everything, tell every fault at once, and print each setting's origin.
 
     The user's own statistics are tried on made-up cases: whether parts merge to the
@@ -25,9 +35,16 @@ def check(folder: Folder = Path(), *, json: Json = False) -> None:
     """
     project = load_project(folder)
     _check_laws(project)
+    report = _deep_check(project) if deep else None
     if json:
-        say_json(_as_values(project))
-        return
+        say_json(_as_values(project, report))
+    else:
+        _tell_all(project, report)
+    if report and not report.ok:
+        raise typer.Exit(1)
+
+
+def _tell_all(project: Project, report: Report | None) -> None:
     _tell("Settings", ("SETTING", "VALUE", "FROM"), [
         (p.name, p.value, p.origin) for p in project.provenance
     ])  # fmt: skip
@@ -41,7 +58,26 @@ def check(folder: Folder = Path(), *, json: Json = False) -> None:
     ])  # fmt: skip
     for notice in project.notices:
         note(f"Note: {notice}.")
-    say(f"{project.folder} is in order.")
+    if report:
+        _tell("What is stored", ("CHECK", "", "EXPECTED", "FOUND"), [
+            (c.name, "ok" if c.ok else "WRONG", c.expected, c.found)
+            for c in report.checks
+        ])  # fmt: skip
+    if report is None or report.ok:
+        say(f"{project.folder} is in order.")
+
+
+def _deep_check(project: Project) -> Report:
+    """Recompute what is stored, with a bar that shows how far it is."""
+    with counting() as progress:
+        task = progress.add_task("events", total=None)
+        return deep_check(
+            project.settings.database_path,
+            statistics=project.statistics,
+            on_progress=lambda done, total: progress.update(
+                task, completed=done, total=total
+            ),
+        )
 
 
 def _check_laws(project: Project) -> None:
@@ -76,8 +112,10 @@ def _tell(
     say("")
 
 
-def _as_values(project: Project) -> dict[str, object]:
+def _as_values(project: Project, report: Report | None) -> dict[str, object]:
+    stored = {"stored": report.checks} if report else {}
     return {
+        **stored,
         "folder": str(project.folder),
         "settings": {
             p.name: {"value": p.value, "from": p.origin} for p in project.provenance

@@ -8,11 +8,10 @@ import time
 from typing import Annotated, Any, Final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from tallymill.cli.connection import Call, Server, connected, decoded, path_of
 from tallymill.cli.options import JobName, Json, Url
-from tallymill.cli.terminal import say, say_json, stderr
+from tallymill.cli.terminal import counting, say, say_json
 
 POLL_S: Final = 0.3  #: between two looks at how far it is
 
@@ -55,7 +54,7 @@ def backfill(  # noqa: PLR0913 - one parameter an option
 def _watch(server: Server, path: str, *, start: str, end: str) -> dict[str, Any]:
     """Show the server's count until nothing is left to do; return the last one."""
     look = Call(method="GET", path=path, params={"from": start, "to": end})
-    with _progress() as progress:
+    with counting() as progress:
         runs = progress.add_task("runs", total=None)
         deliveries = progress.add_task("deliveries", total=None)
         while True:
@@ -82,15 +81,4 @@ def _sentence(report: dict[str, Any], *, dry_run: bool) -> str:
         f"{begun}, {report['new']} ran now. Of all, {report['done']} are done, "
         f"{report['failed']} failed, {report['delivered']} are delivered, "
         f"{report['undelivered']} could not be delivered."
-    )
-
-
-def _progress() -> Progress:
-    console = stderr()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        disable=not console.is_terminal,
     )

@@ -8,6 +8,7 @@ Exit status: 0 done, 1 failed, 2 bad usage.
 
 import os
 import sys
+import zoneinfo
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
@@ -26,6 +27,8 @@ COMMANDS: Final = (
 
 def main() -> None:
     """Run the command line and end the process with its exit status."""
+    # The pinned zones, not those of the machine: the same due times everywhere.
+    zoneinfo.reset_tzpath(to=())
     # Completion hands the words over in a variable of its own.
     words = sys.argv[1:] or os.environ.get("_TYPER_COMPLETE_ARGS", "").split()[1:]
     try:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -81,6 +82,18 @@ def say_fields(fields: Iterable[tuple[str, object]]) -> None:
     width = max((len(name) for name, _ in present), default=0)
     for name, value in present:
         console.print(Text(f"{clean(name):<{width}}  {cell(value)}"))
+
+
+def counting() -> Progress:
+    """Return bars that show how many of how many are done, on a terminal only."""
+    console = stderr()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
 
 
 def cell(value: object) -> str:

@@ -5,7 +5,6 @@ A literal dict, no import magic. Reading the definitions out of `tallymill.toml`
 """
 
 import hashlib
-import inspect
 import linecache
 from collections.abc import Iterable
 from typing import Final
@@ -128,18 +127,19 @@ def _version(
 
 
 def _sources(cls: type[Statistic]) -> list[str]:
-    """Return the text of a class and of the user's classes that it builds on."""
+    """Return the text of the files that a class and the user's bases stand in.
+
+    Of the whole files, because a State or a function beside the class is part of what
+    it means; an edit too many only costs a replay.
+    """
     mine = [base for base in cls.__mro__ if base not in Statistic.__mro__]
-    return [_source(base) for base in mine]
-
-
-def _source(cls: type) -> str:
-    try:
-        return inspect.getsource(cls)
-    except (OSError, TypeError):  # its module is not registered: take the file
-        add = getattr(cls, "add", None)
-        code = getattr(add, "__code__", None)
-        if code is None:
-            return cls.__qualname__
-        lines = linecache.getlines(code.co_filename)
-        return "".join(lines) or code.co_code.hex()
+    codes = [
+        code
+        for base in mine
+        for member in vars(base).values()
+        if (code := getattr(member, "__code__", None))
+    ]
+    files = sorted({code.co_filename for code in codes})
+    texts = ["".join(linecache.getlines(file)) for file in files]
+    # Typed in at a prompt, there is no file; then the compiled code has to do.
+    return texts if all(texts) else [code.co_code.hex() for code in codes]

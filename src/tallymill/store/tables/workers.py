@@ -63,4 +63,5 @@ rejected = Table(
     Column("statistic", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("rejected_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # an id is a reader's bookmark, so none is given twice
 )

@@ -129,6 +129,7 @@ def _make_rejected() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("rejected_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
 
 
