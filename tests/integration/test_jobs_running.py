@@ -183,6 +183,70 @@ async def test_a_question_that_hangs_has_its_time_and_delays_no_other(house, clo
     assert "within 5 seconds" in record.run.error
 
 
+async def test_a_function_that_swallows_its_cancellation_wins_no_time(house, clock):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(run):
+        while not go_on.is_set():
+            begun.set()
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                continue
+
+    fields = {"name": "f", "cron_string": "0 * * * *", "timeout": 5}
+    await house.jobs.reconcile(
+        [ProjectJob(fields=fields, origin="code", function=stubborn, place="jobs.f")]
+    )
+    clock.advance(3600)
+    await house.agenda.pass_once()
+
+    await house.runner.claim_once()
+    await begun.wait()
+    clock.advance(5)
+    await house.runner.idle()
+    go_on.set()
+
+    record = (await house.runs.of_job("f")).records[0]
+    assert record.run.state.value == "failed"
+    assert "within 5 seconds" in record.run.error
+
+
+async def test_a_run_that_somebody_else_has_taken_over_is_let_go(house, clock):
+    """
+    Its heartbeat was late: the other one finishes it, and ours must not go on for ever.
+    """
+    begun = asyncio.Event()
+
+    async def hang():
+        begun.set()
+        await asyncio.Event().wait()
+
+    house.sources.answers[SQL] = hang
+    await house.jobs.add({**REPORT, "timeout": "1 day"})
+    clock.advance(3600)
+    await house.agenda.pass_once()
+    async with started(house.runner):
+        await begun.wait()
+        await house.run_store.claim(
+            "other",
+            now=clock.now() + timedelta(seconds=LEASE_S),
+            lease_until=clock.now() + timedelta(hours=1),
+            live=1,
+            backfill=0,
+        )
+
+        async def is_let_go():
+            clock.advance(LEASE_S / 3)
+            return not house.runner._going_on
+
+        await until(is_let_go)
+
+    record = (await house.runs.of_job("report")).records[0]
+    assert record.run.state.value == "running"
+    assert record.run.attempt == 2
+
+
 async def test_what_is_due_while_the_last_one_goes_on_is_a_row_of_its_own(house, clock):
     go_on = asyncio.Event()
 

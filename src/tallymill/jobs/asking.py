@@ -149,9 +149,16 @@ async def within(clock: Clock, timeout_s: float, asking: Coroutine[Any, Any, T])
             "longer timeout."
         )
     finally:
-        question.cancel()
         timer.cancel()
-        await asyncio.gather(question, timer, return_exceptions=True)
+        # Not waited for: code that swallows its cancellation must not win time by it.
+        question.cancel()
+        question.add_done_callback(_forget)
+
+
+def _forget(question: asyncio.Future[Any]) -> None:
+    """Take note of how a question ended that nobody waits for any more."""
+    if not question.cancelled():
+        question.exception()
 
 
 def _told(exc: Exception) -> str:

@@ -138,6 +138,7 @@ class Runner:
             await wait_or_timeout(self._wake, self._clock, pause_s)
 
     async def _beat_for_ever(self) -> None:
+        doubted: set[str] = set()
         while True:
             await self._clock.sleep(LEASE_S / 3)
             if not self._going_on:
@@ -149,9 +150,12 @@ class Runner:
             except TallymillError as exc:
                 log.warning("runner.waits", reason=exc.detail)
                 continue
+            # Missing once may mean that it has just been finished.
+            missing = {run_id for run_id, _ in before if run_id not in mine}
             for run_id, (_, task) in before:
-                if run_id not in mine:
+                if run_id in missing & doubted:
                     task.cancel()
+            doubted = missing
 
     async def _carry_out(self, claimed: Claimed) -> None:
         """Answer one run and write down what came of it; the top of its task."""
