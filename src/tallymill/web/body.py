@@ -26,7 +26,7 @@ from tallymill.web.encoding import decompress, encoding_of
 from tallymill.web.problems import TooSlow
 
 #: All bodies in flight, as sent and decompressed; beyond it senders come back later.
-BUDGET_BYTES: Final = 48 * 1024 * 1024
+BUDGET_BYTES: Final = 32 * 1024 * 1024
 #: Bodies whose events are decoded and not stored yet: 59 bytes become about 200, so
 #: that two of the largest would take more than a quarter of 256 MB.
 DECODED_BYTES: Final = 20 * 1024 * 1024
