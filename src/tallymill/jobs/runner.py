@@ -150,6 +150,9 @@ class Runner:
             except TallymillError as exc:
                 log.warning("runner.waits", reason=exc.detail)
                 continue
+            except Exception:
+                log.exception("runner.failed")
+                continue
             # Missing once may mean that it has just been finished.
             missing = {run_id for run_id, _ in before if run_id not in mine}
             for run_id, (_, task) in before:
