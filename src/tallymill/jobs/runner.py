@@ -113,6 +113,9 @@ class Runner:
 
     def _begin(self, claimed: Claimed) -> None:
         run = claimed.run
+        if run.id in self._going_on:
+            # Our own heartbeat came too late: the attempt before may finish no more.
+            self._going_on[run.id][1].cancel()
         task = asyncio.create_task(self._carry_out(claimed), name=f"run {run.id}")
         self._going_on[run.id] = (run.kind, task)
         task.add_done_callback(lambda done: self._ended(run.id, done))
