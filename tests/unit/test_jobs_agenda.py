@@ -40,14 +40,14 @@ def nothing_due(next_run=None):
     return Planned(jobs=0, runs=(), next_run=next_run)
 
 
-async def passes_after(store, advance_s, *, wake=False):
+async def passes_after(store, advance_s, *, wake=None):
     """Return how many passes there are after the first sleep was shortened so."""
     clock = ManualClock(NOON)
     agenda = Agenda(store=store, clock=clock, runs_wait=lambda: None)
     await agenda.start()
     await store.wait_for(1)
     if wake:
-        agenda.wake()
+        agenda.wake(wake)
     clock.advance(advance_s)
     for _ in range(20):
         await asyncio.sleep(0)
@@ -71,7 +71,18 @@ async def test_it_looks_at_the_clock_again_and_again():
 
 
 async def test_an_edit_wakes_it():
-    assert await passes_after(KnownPasses(nothing_due()), 0, wake=True) == 2
+    soon = NOON + minutes(0.1)
+
+    assert await passes_after(KnownPasses(nothing_due()), 0, wake=soon) == 2
+
+
+async def test_an_edit_for_later_does_not_disturb_it():
+    """
+    Whoever adds thousands of jobs for tomorrow must not cause as many passes.
+    """
+    tomorrow = NOON + minutes(24 * 60)
+
+    assert await passes_after(KnownPasses(nothing_due()), 0, wake=tomorrow) == 1
 
 
 async def test_it_goes_on_after_a_failure():

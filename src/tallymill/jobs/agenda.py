@@ -6,7 +6,7 @@ Decisions are `planner.py`'s. Woken by edits; looks at the clock at least every
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -42,6 +42,7 @@ class Agenda:
         self._clock = clock
         self._runs_wait = runs_wait
         self._edited = asyncio.Event()
+        self._awake_at: datetime | None = None  #: None while it is awake
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,9 +54,13 @@ class Agenda:
         await cancel_and_wait(self._task)
         self._task = None
 
-    def wake(self) -> None:
-        """Say that jobs were added or changed."""
-        self._edited.set()
+    def wake(self, due: datetime | None) -> None:
+        """Say that a job was added or changed, and when it is due now.
+
+        Whoever adds thousands of jobs for tomorrow does not disturb the sleep.
+        """
+        if due is not None and (self._awake_at is None or due < self._awake_at):
+            self._edited.set()
 
     async def pass_once(self) -> Planned:
         """Plan the jobs that are due now, at most `PASS_MOST` of them."""
@@ -73,7 +78,9 @@ class Agenda:
         while True:
             sleep_s = await self._pass_and_say_how_long_to_sleep()
             if sleep_s > 0:
+                self._awake_at = self._clock.now() + timedelta(seconds=sleep_s)
                 await wait_or_timeout(self._edited, self._clock, sleep_s)
+                self._awake_at = None
 
     async def _pass_and_say_how_long_to_sleep(self) -> float:
         self._edited.clear()

@@ -6,6 +6,7 @@ only be paused and resumed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -57,7 +58,7 @@ class Jobs:
         asker: Asker,
         surroundings: Surroundings,
         clock: Clock,
-        edited: Callable[[], None],
+        edited: Callable[[datetime | None], None],
     ) -> None:
         """Make the service.
 
@@ -66,7 +67,7 @@ class Jobs:
             asker: Is told the functions of the jobs in Python.
             surroundings: What jobs may refer to.
             clock: Whose time is meant.
-            edited: Called after each change; wakes the agenda.
+            edited: Called after each change with the job's next run; wakes the agenda.
         """
         self._store = store
         self._asker = asker
@@ -87,7 +88,7 @@ class Jobs:
                 f"There is a job {job.id!r} already: change it, or choose another name.",
                 faults=[Fault("/name", "is taken")],
             )
-        self._edited()
+        self._edited(job.next_run)
         return job
 
     def checked(self, fields: JobDefinition | Mapping[str, object]) -> Job:
@@ -167,7 +168,6 @@ class Jobs:
             raise _not_here(job, "deleted")
         if not await self._store.remove(job_id):
             raise NotFound(f"There is no job {job_id[:100]!r}.")
-        self._edited()
 
     async def reconcile(self, project: Sequence[ProjectJob]) -> Reconciled:
         """Make the stored jobs of file and code equal to the project's; idempotent.
@@ -203,7 +203,8 @@ class Jobs:
         removed = [job_id for job_id in stored if job_id not in {j.id for j in jobs}]
         for job_id in removed:
             await self._store.remove(job_id)
-        self._edited()
+        for job in jobs:
+            self._edited(job.next_run)
         return Reconciled(
             created=tuple(created),
             updated=tuple(updated),
@@ -257,7 +258,7 @@ class Jobs:
             if change.job == stored:
                 return stored
             if await self._store.change(change):
-                self._edited()
+                self._edited(change.job.next_run)
                 return change.job
         raise Conflict(f"The job {job_id!r} is being changed by others: try again.")
 
