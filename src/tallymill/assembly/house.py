@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tallymill.assembly.jobs import JobRooms, build_jobs
+from tallymill.assembly.jobs import JobRooms, Reconciliation, build_jobs
 from tallymill.config import Settings
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
@@ -77,8 +77,15 @@ def build_house(project: Project, clock: Clock) -> House:
         workforce=workforce,
         jobs=jobs,
         server=server,
-        # Jobs may deliver to this very server, so it is up before them.
-        services=[database, log, ledger, workforce, server, jobs],
+        services=[
+            database,
+            log,
+            ledger,
+            workforce,
+            Reconciliation(project, jobs.services.jobs),
+            server,
+            jobs,
+        ],
     )
 
 

@@ -14,7 +14,6 @@ from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock
 from tallymill.outbound.http_poster import HttpPoster
 from tallymill.project.model import Project
-from tallymill.sources.model import Source
 from tallymill.sources.sql import SqlSources
 from tallymill.sources.statistic_values import AnsweredStatistics
 from tallymill.statistics.answers import Answers
@@ -28,9 +27,12 @@ from tallymill.web.services import JobServices
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRooms:
-    """What plans, runs and delivers; one `Service` in the order of start and stop."""
+    """What plans, runs and delivers; one `Service` in the order of start and stop.
 
-    project: Project
+    `Reconciliation` comes before the HTTP server, so that whoever asks finds the
+    project's jobs; the rest comes after it, because jobs may deliver to this server.
+    """
+
     services: JobServices
     poster: HttpPoster
     courier: Courier
@@ -38,8 +40,7 @@ class JobRooms:
     agenda: Agenda
 
     async def start(self) -> None:
-        """Take over the project's jobs, then deliver, run and plan."""
-        await self.services.jobs.reconcile(_project_jobs(self.project))
+        """Deliver, run and plan."""
         await self.poster.start()
         await self.courier.start()
         await self.runner.start()
@@ -51,6 +52,21 @@ class JobRooms:
         await self.runner.stop()
         await self.courier.stop()
         await self.poster.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Takes the project's jobs over; a `Service` that has done its work at the start."""
+
+    project: Project
+    jobs: Jobs
+
+    async def start(self) -> None:
+        """Make the stored jobs of file and code equal to the project's."""
+        await self.jobs.reconcile(_project_jobs(self.project))
+
+    async def stop(self) -> None:
+        """Nothing to release."""
 
 
 def build_jobs(
@@ -87,7 +103,6 @@ def build_jobs(
         trials=Trials(asker=asker, clock=clock),
     )
     return JobRooms(
-        project=project,
         services=services,
         poster=poster,
         courier=courier,
@@ -97,11 +112,7 @@ def build_jobs(
 
 
 def _asker(project: Project, answers: Answers, clock: Clock) -> Asker:
-    sources = SqlSources(
-        [Source(name=each.name, url=each.url) for each in project.sources],
-        folder=project.folder,
-        clock=clock,
-    )
+    sources = SqlSources(project.sources, folder=project.folder, clock=clock)
     names = [each.name for each in project.statistics]
     return Asker(
         sources=sources, statistics=AnsweredStatistics(answers, names), clock=clock

@@ -6,7 +6,7 @@ Decisions are `planner.py`'s. Woken by edits; looks at the clock at least every
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -42,7 +42,7 @@ class Agenda:
         self._clock = clock
         self._runs_wait = runs_wait
         self._edited = asyncio.Event()
-        self._awake_at: datetime | None = None  #: None while it is awake
+        self._awake_at_s = 0.0  #: of the monotonic clock; past while it is awake
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -59,7 +59,10 @@ class Agenda:
 
         Whoever adds thousands of jobs for tomorrow does not disturb the sleep.
         """
-        if due is not None and (self._awake_at is None or due < self._awake_at):
+        if due is None:
+            return
+        asleep_s = self._awake_at_s - self._clock.monotonic_s()
+        if asleep_s <= 0 or (due - self._clock.now()).total_seconds() < asleep_s:
             self._edited.set()
 
     async def pass_once(self) -> Planned:
@@ -78,9 +81,9 @@ class Agenda:
         while True:
             sleep_s = await self._pass_and_say_how_long_to_sleep()
             if sleep_s > 0:
-                self._awake_at = self._clock.now() + timedelta(seconds=sleep_s)
+                self._awake_at_s = self._clock.monotonic_s() + sleep_s
                 await wait_or_timeout(self._edited, self._clock, sleep_s)
-                self._awake_at = None
+                self._awake_at_s = 0.0
 
     async def _pass_and_say_how_long_to_sleep(self) -> float:
         self._edited.clear()

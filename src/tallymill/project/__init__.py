@@ -5,6 +5,6 @@ Everything that is wrong in it is told at once. Nothing here starts or stores an
 """
 
 from tallymill.project.load import load_project
-from tallymill.project.model import Project, SourceDefinition, StreamDefinition
+from tallymill.project.model import Project, StreamDefinition
 
-__all__ = ["Project", "SourceDefinition", "StreamDefinition", "load_project"]
+__all__ = ["Project", "StreamDefinition", "load_project"]

@@ -1,12 +1,12 @@
 """What a project folder holds, as values."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tallymill.config import Provenance, Settings
 from tallymill.jobs.decorator import MarkedJob
 from tallymill.jobs.model import JobDefinition
+from tallymill.sources.model import Source
 from tallymill.statistics.bound import BoundStatistic
 
 
@@ -19,19 +19,6 @@ class StreamDefinition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceDefinition:
-    """A database that jobs may ask, by name."""
-
-    name: str
-    url: str  #: of SQLAlchemy; a SQLite file's path is absolute
-
-    @property
-    def shown_url(self) -> str:
-        """Return the URL with its password, if it has one, as ***."""
-        return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", self.url)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """A project folder that was loaded without a fault."""
 
@@ -40,7 +27,7 @@ class Project:
     provenance: tuple[Provenance, ...]  #: of each setting
     notices: tuple[str, ...]  #: what is accepted but does nothing yet
     streams: tuple[StreamDefinition, ...]
-    sources: tuple[SourceDefinition, ...]
+    sources: tuple[Source, ...]  #: a SQLite file's path is absolute
     statistics: tuple[BoundStatistic, ...]  #: shipped ones first
     jobs: tuple[JobDefinition, ...]  #: of `tallymill.toml`; each has a name
     functions: tuple[MarkedJob, ...]  #: of `jobs/*.py`; names differ from those above

@@ -12,7 +12,8 @@ from tallymill.config import TomlFile
 from tallymill.config.load import unknown_keys
 from tallymill.events.model import check_stream
 from tallymill.kernel.errors import Fault, Invalid
-from tallymill.project.model import SourceDefinition, StreamDefinition
+from tallymill.project.model import StreamDefinition
+from tallymill.sources.model import TIME_STYLES, Source
 
 T = TypeVar("T")
 _SQLITE: Final = re.compile(
@@ -34,18 +35,22 @@ def read_streams(toml: TomlFile) -> tuple[list[StreamDefinition], list[Fault]]:
     return _read_all(toml, "streams", ("kafka_topic",), read)
 
 
-def read_sources(toml: TomlFile) -> tuple[list[SourceDefinition], list[Fault]]:
+def read_sources(toml: TomlFile) -> tuple[list[Source], list[Fault]]:
     """Read `[sources.NAME]`; paths of SQLite files are made absolute."""
     folder = toml.path.parent.resolve()
 
-    def read(name: str, table: Mapping[str, Any]) -> SourceDefinition:
+    def read(name: str, table: Mapping[str, Any]) -> Source:
         url = table.get("url")
         if not isinstance(url, str) or "://" not in url:
             wrong = 'is missing or no URL; give url = "sqlite:///FILE"'
             raise Invalid(f"url {wrong}", faults=[Fault("url", wrong)])
-        return SourceDefinition(name=name, url=absolute_url(url, folder))
+        times = table.get("times", "auto")
+        if times not in TIME_STYLES:
+            wrong = f"is {times!r}; give one of {', '.join(TIME_STYLES)}"
+            raise Invalid(f"times {wrong}", faults=[Fault("times", wrong)])
+        return Source(name=name, url=absolute_url(url, folder), times=times)
 
-    return _read_all(toml, "sources", ("url",), read)
+    return _read_all(toml, "sources", ("url", "times"), read)
 
 
 def absolute_url(url: str, folder: Path) -> str:

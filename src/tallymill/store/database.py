@@ -60,7 +60,8 @@ class Database:
                 raise unavailable(exc) from exc
             raise
         self._writer = Writer(self._transactions, waiting_bytes_max=WAITING_BYTES_MAX)
-        self._reading = reading_engine(self._path, READERS)
+        # One more for `peek`, so that it never waits for a reader.
+        self._reading = reading_engine(self._path, READERS + 1)
         self._writer.start()
         self._units = self.lane(_run_units)
 
@@ -99,6 +100,20 @@ class Database:
             raise Unavailable("The database is not open.")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, _ask, self._reading, question)
+
+    def peek(self, question: Unit[T]) -> T:
+        """Run a question in one snapshot, here and now, in the event loop.
+
+        Only for a few rows that are asked for all the time and therefore in memory: a
+        hop to another thread and back costs more than such a question, and under load
+        each change of threads waits for the interpreter's lock.
+
+        Raises:
+            Unavailable: It cannot be read now.
+        """
+        if self._reading is None:
+            raise Unavailable("The database is not open.")
+        return _ask(self._reading, question)
 
     def lane(
         self,

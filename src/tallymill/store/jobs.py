@@ -9,8 +9,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from tallymill.jobs.model import Job, JobPage, Origin, Run, RunState
 from tallymill.jobs.ports import Change, Decide, Plan, Planned
 from tallymill.store.database import Database
-from tallymill.store.results import driver_of
 from tallymill.store.run_rows import insert_runs, job_of, micros, row_of_job, row_of_run
+from tallymill.store.sqlite import driver_of
 from tallymill.store.tables.jobs import IS_ACTIVE, IS_QUEUED, job, run
 from tallymill.store.tables.metadata import from_micros, to_micros
 from tallymill.store.writer import Lane

@@ -13,7 +13,7 @@ from tallymill.events.model import ShardId
 from tallymill.kernel.errors import Conflict, Corrupt, Unavailable
 from tallymill.statistics.ports import LIVE, Partial, Progress, Snapshot
 from tallymill.store.database import Database
-from tallymill.store.tables.events import shard
+from tallymill.store.sqlite import driver_of
 from tallymill.store.tables.metadata import from_micros, to_micros
 from tallymill.store.tables.workers import (
     partial,
@@ -89,13 +89,13 @@ class SqlLedger:
 
     async def snapshot(self) -> Snapshot:
         """See `PartialStates.snapshot`."""
-        return await self._database.read(_snapshot)
+        return self._database.peek(_snapshot)
 
 
 def _open(
     connection: Connection, shards: int, statistics: Known, at: int
 ) -> Sequence[Position]:
-    heads = _heads(connection)
+    heads = dict(driver_of(connection).execute("SELECT id, head FROM shard"))
     if len(heads) > shards:
         raise Conflict(
             f"The log has {len(heads)} shards already; set shards = {len(heads)} "
@@ -190,9 +190,7 @@ def _make_known(
 def _commit_all(
     connection: Connection, commits: Sequence[FoldCommit]
 ) -> Sequence[bool]:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError(f"not a SQLite connection: {driver!r}")
+    driver = driver_of(connection)
     return [_commit(driver, commit) for commit in commits]
 
 
@@ -250,19 +248,29 @@ def _finish(connection: Connection, ended: Worker) -> None:
 
 
 def _snapshot(connection: Connection) -> Snapshot:
-    return Snapshot(
-        partials=[_partial(row) for row in connection.execute(select(partial))],
-        progress=[
-            Progress(reader=row.reader, shard=row.shard, next=row.next, until=row.until)
-            for row in connection.execute(select(position))
-        ],
-        heads=_heads(connection),
+    driver = driver_of(connection)
+    partials = driver.execute(
+        "SELECT version, reader, shard, state, events, updated_at FROM partial"
     )
-
-
-def _heads(connection: Connection) -> Mapping[int, int]:
-    rows = connection.execute(select(shard.c.id, shard.c.head))
-    return {row.id: row.head for row in rows}
+    progress = driver.execute('SELECT reader, shard, "next", until FROM position')
+    return Snapshot(
+        partials=[
+            Partial(
+                version=version,
+                reader=reader,
+                shard=number,
+                state=state,
+                events=events,
+                updated_at=from_micros(updated_at),
+            )
+            for version, reader, number, state, events, updated_at in partials
+        ],
+        progress=[
+            Progress(reader=reader, shard=number, next=next_offset, until=until)
+            for reader, number, next_offset, until in progress
+        ],
+        heads=dict(driver.execute("SELECT id, head FROM shard")),
+    )
 
 
 def _position(row: Row[tuple[object, ...]]) -> Position:

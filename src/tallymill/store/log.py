@@ -19,6 +19,7 @@ from tallymill.events.ports import Append, Page, Receipt, Run, StoredEvent
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Fault, Invalid, Unavailable
 from tallymill.store.database import Database
+from tallymill.store.sqlite import driver_of
 from tallymill.store.tables.events import block, shard
 from tallymill.store.tables.metadata import from_micros, to_micros
 from tallymill.store.writer import Lane
@@ -110,13 +111,13 @@ class SqlEventLog:
         """See `EventLog.read`."""
 
         def question(connection: Connection) -> Sequence[Run]:
-            rows = _blocks_from(_driver(connection), shard, first, only)
+            rows = _blocks_from(driver_of(connection), shard, first, only)
             runs: list[Run] = []
             wanted = events_max
             for stream, start, count, block_id in rows:
                 payload = None
                 if stream in decode:
-                    payload = _payload(_driver(connection), block_id)
+                    payload = _payload(driver_of(connection), block_id)
                 runs.append(_cut(shard, stream, start, count, first, payload))
                 wanted -= runs[-1].count
                 if wanted <= 0:
@@ -131,7 +132,9 @@ class SqlEventLog:
         """See `EventLog.page`."""
         place = _parse_cursor(after)
         return await self._database.read(
-            lambda connection: _page(_driver(connection), stream, subject, place, limit)
+            lambda connection: _page(
+                driver_of(connection), stream, subject, place, limit
+            )
         )
 
     async def heads(self) -> Mapping[ShardId, int]:
@@ -161,7 +164,7 @@ class SqlEventLog:
     def _append_all(
         self, connection: Connection, appends: Sequence[Append]
     ) -> Sequence[Receipt]:
-        driver = _driver(connection)
+        driver = driver_of(connection)
         now = to_micros(self._clock.now())
         self._purge_keys(driver, now)
         group = _Group(dict(driver.execute("SELECT id, head FROM shard")))
@@ -175,13 +178,6 @@ class SqlEventLog:
             self._purged_at = now
             oldest = now - KEY_LIFE_MICROS
             driver.execute("DELETE FROM request_key WHERE created_at < ?", (oldest,))
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError(f"not a SQLite connection: {driver!r}")
-    return driver
 
 
 def _append_one(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, select
 
-from tallymill.kernel.errors import Failed
 from tallymill.results.model import Posted, Receipt, Result, ResultPage
 from tallymill.results.ports import PAGE_MAX
 from tallymill.store.database import Database
+from tallymill.store.sqlite import driver_of
 from tallymill.store.tables.metadata import from_micros, to_micros
 from tallymill.store.tables.results import result
 from tallymill.store.writer import Lane
@@ -73,11 +73,3 @@ def _page(connection: Connection, after: int, limit: int) -> ResultPage:
         results=results,
         next_after=results[-1].position if len(rows) > limit else None,
     )
-
-
-def driver_of(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's own connection, for the hot statements."""
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise Failed("This statement is written for SQLite.")
-    return driver

@@ -70,7 +70,7 @@ class SqliteTransactions:
     def __init__(self, path: Path) -> None:
         self._engine = _writing_engine(path)
         self._connection = self._engine.connect()
-        self._driver = _driver_of(self._connection)
+        self._driver = driver_of(self._connection)
         self._since_checkpoint = 0
 
     @property
@@ -125,6 +125,14 @@ def reading_engine(path: Path, readers: int) -> Engine:
     return engine
 
 
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection, for the hot statements."""
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"not a SQLite connection: {driver!r}")
+    return driver
+
+
 def unavailable(exc: Exception) -> Unavailable:
     """Translate what the driver raised into a sentence for the caller."""
     cause = _first_cause(exc)
@@ -147,13 +155,6 @@ def _first_cause(exc: BaseException) -> BaseException:
             found = before
         before = before.__cause__ or before.__context__
     return found
-
-
-def _driver_of(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError(f"not a SQLite connection: {driver!r}")
-    return driver
 
 
 def _writing_engine(path: Path) -> Engine:
