@@ -23,6 +23,7 @@ from tallymill.jobs.service import Jobs
 from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock, SystemClock
 from tallymill.kernel.service import running
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.outbound.http_poster import HttpPoster
 from tallymill.sources.sql import SqlSources
 from tallymill.sources.statistic_values import AnsweredStatistics
@@ -75,6 +76,7 @@ async def web_house(
         log=rooms.log,
         ledger=rooms.ledger,
         workforce=rooms.workforce,
+        turnstile=rooms.turnstile,
         answers=rooms.answers,
         results=SqlResultStore(database),
         timezone="Asia/Kolkata",
@@ -96,11 +98,17 @@ class _Rooms:
 
     def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
         statistics, _ = bind_all([], [])
+        self.turnstile = Turnstile()
         self.log = SqlEventLog(database, clock, shards=SHARDS)
         self.ledger = SqlLedger(database)
         self.answers = Answers(self.ledger, statistics)
         self.workforce = Workforce(
-            self.log, self.ledger, clock, statistics, WorkSettings(shards=SHARDS)
+            self.log,
+            self.ledger,
+            clock,
+            statistics,
+            WorkSettings(shards=SHARDS),
+            self.turnstile,
         )
         values = AnsweredStatistics(self.answers, [each.name for each in statistics])
         asker = Asker(

@@ -11,6 +11,7 @@ from tallymill.events.ports import Append
 from tallymill.kernel.clock import SystemClock
 from tallymill.kernel.errors import NotFound, Unavailable
 from tallymill.kernel.service import running
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.statistics.model import StatisticDefinition
 from tallymill.statistics.registry import bind_definition
 from tallymill.store.check import deep_check
@@ -36,7 +37,9 @@ async def serve(path, statistics, numbers, *, seconds=20):
     """Run a server's store on a folder, send events, and fold them all."""
     clock, database = SystemClock(), Database(path)
     log, ledger = SqlEventLog(database, clock, shards=3), SqlLedger(database)
-    work = Workforce(log, ledger, clock, statistics, WorkSettings(shards=3))
+    work = Workforce(
+        log, ledger, clock, statistics, WorkSettings(shards=3), Turnstile()
+    )
     async with running([database, log, ledger, work]):
         for n in numbers:
             raw = msgspec.json.encode({"n": n if n % 10 else "none"})

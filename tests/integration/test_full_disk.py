@@ -14,6 +14,7 @@ from tallymill.events.ports import Append
 from tallymill.kernel.clock import SystemClock
 from tallymill.kernel.errors import Unavailable
 from tallymill.kernel.service import running
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.statistics.model import StatisticDefinition
 from tallymill.statistics.registry import bind_definition
 from tallymill.store.check import deep_check
@@ -98,7 +99,7 @@ async def test_a_full_disk_stores_nothing_by_halves_and_loses_nothing(tmp_path, 
         path = tmp_path / "tallymill.db"
         clock, database = SystemClock(), Database(path)
         log, ledger = SqlEventLog(database, clock, shards=5), SqlLedger(database)
-        work = Workforce(log, ledger, clock, [COUNT], WorkSettings())
+        work = Workforce(log, ledger, clock, [COUNT], WorkSettings(), Turnstile())
         async with running([database, log, ledger, work]):
             stored, refused = set(), []
             while len(refused) < 20:

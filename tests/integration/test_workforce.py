@@ -12,6 +12,7 @@ from tallymill.events.model import Event, ShardId
 from tallymill.events.ports import Append
 from tallymill.kernel.clock import ManualClock
 from tallymill.kernel.service import running
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.statistics.answers import Answers
 from tallymill.statistics.model import StatisticDefinition
 from tallymill.statistics.protocol import Statistic
@@ -71,7 +72,12 @@ class House:
         self.statistics = statistics
         self.answers = Answers(self.ledger, statistics)
         self.workforce = Workforce(
-            self.log, self.ledger, self.clock, statistics, WorkSettings(**settings)
+            self.log,
+            self.ledger,
+            self.clock,
+            statistics,
+            WorkSettings(**settings),
+            Turnstile(),
         )
 
     async def __aenter__(self):

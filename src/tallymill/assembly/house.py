@@ -10,6 +10,7 @@ from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.service import Service
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.project.model import Project
 from tallymill.statistics.answers import Answers
 from tallymill.store.database import Database
@@ -42,9 +43,12 @@ def build_house(project: Project, clock: Clock) -> House:
     """Build everything; starts and opens nothing."""
     settings = project.settings
     database = Database(settings.database_path)
+    turnstile = Turnstile()
     log = SqlEventLog(database, clock, shards=settings.shards)
     ledger = SqlLedger(database)
-    workforce = Workforce(log, ledger, clock, project.statistics, _work(settings))
+    workforce = Workforce(
+        log, ledger, clock, project.statistics, _work(settings), turnstile
+    )
     answers = Answers(ledger, project.statistics)
     jobs = build_jobs(project, database, answers, clock)
     services = Services(
@@ -62,6 +66,7 @@ def build_house(project: Project, clock: Clock) -> House:
         log=log,
         ledger=ledger,
         workforce=workforce,
+        turnstile=turnstile,
         answers=answers,
         results=SqlResultStore(database),
         timezone=settings.timezone,

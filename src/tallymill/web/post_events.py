@@ -21,6 +21,8 @@ from tallymill.web.services import Services
 _KNOWN: Final = frozenset({"stream", "single_shard", "partial"})
 #: Bad events that a partial answer lists; all of them are counted.
 _LISTED: Final = 10_000
+#: Decoding more than this is not done twice in one turn of the loop: 0.2 ms.
+_HEAVY_BYTES: Final = 64 * 1024
 _REPLAYED: Final = ((b"idempotency-replayed", b"true"),)
 
 
@@ -74,6 +76,7 @@ class PostEvents:
         self._ingest = services.ingest
         self._clock = services.clock
         self._limits = services.limits
+        self._turnstile = services.turnstile
         self._reader = reader
         self._metrics = metrics
 
@@ -91,6 +94,8 @@ class PostEvents:
     async def _store(
         self, request: _Request, body: bytes | bytearray
     ) -> tuple[Receipt, int]:
+        if len(body) > _HEAVY_BYTES:
+            await self._turnstile.turn()
         events, rejected = request.read(body, self._clock.now(), self._limits)
         receipt = await self._ingest.accept(
             events,

@@ -11,6 +11,7 @@ from tallymill.jobs.runs import Runs
 from tallymill.jobs.service import Jobs
 from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.results.ports import ResultStore
 from tallymill.statistics.answers import Answers
 from tallymill.workers.ports import Ledger
@@ -37,6 +38,7 @@ class Services:
     log: EventLog
     ledger: Ledger
     workforce: Workforce
+    turnstile: Turnstile
     answers: Answers
     results: ResultStore
     timezone: str  #: IANA name; of previews that name none

@@ -15,6 +15,7 @@ from tallymill.events.ports import EventLog, Run
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import TallymillError
 from tallymill.kernel.service import cancel_and_wait
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.statistics.bound import BoundStatistic
 from tallymill.workers.fold import (
     Folded,
@@ -45,7 +46,9 @@ class Replay:
         ledger: Ledger,
         clock: Clock,
         statistics: Sequence[BoundStatistic],
+        turnstile: Turnstile,
     ) -> None:
+        self._turnstile = turnstile
         self._log = event_log
         self._ledger = ledger
         self._clock = clock
@@ -109,7 +112,7 @@ class Replay:
         )
         runs = [_before(run, until) for run in found if run.first < until]
         end = runs[-1].next if runs else until
-        folded = await _fold(streams, totals, runs)
+        folded = await self._fold(streams, totals, runs)
         commit = FoldCommit(
             position=position,
             next=end,
@@ -121,26 +124,25 @@ class Replay:
             return await self._taken_over(position, totals)
         return replace(position, next=end), folded.totals
 
+    async def _fold(
+        self, streams: Streams, totals: Mapping[str, Total], runs: Sequence[Run]
+    ) -> Folded:
+        """Fold a piece at a time, so that the server can answer in between."""
+        partials: dict[str, NewPartial] = {}
+        set_aside: list[SetAside] = []
+        for piece in _pieces(runs):
+            await self._turnstile.turn()
+            folded = fold(streams, totals, [piece])
+            totals = folded.totals
+            partials.update(folded.partials)
+            set_aside += folded.set_aside
+        return Folded(totals=totals, partials=partials, set_aside=set_aside)
+
     async def _taken_over(
         self, position: Position, totals: Mapping[str, Total]
     ) -> tuple[Position, Mapping[str, Total]]:
         log.warning("replay.fenced", shard=position.shard, reader=position.reader)
         return replace(position, until=position.next), totals
-
-
-async def _fold(
-    streams: Streams, totals: Mapping[str, Total], runs: Sequence[Run]
-) -> Folded:
-    """Fold a piece at a time, so that the server can answer in between."""
-    partials: dict[str, NewPartial] = {}
-    set_aside: list[SetAside] = []
-    for piece in _pieces(runs):
-        folded = fold(streams, totals, [piece])
-        totals = folded.totals
-        partials.update(folded.partials)
-        set_aside += folded.set_aside
-        await asyncio.sleep(0)
-    return Folded(totals=totals, partials=partials, set_aside=set_aside)
 
 
 def _pieces(runs: Sequence[Run]) -> Iterator[Run]:

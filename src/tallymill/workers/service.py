@@ -12,6 +12,7 @@ from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import TallymillError
 from tallymill.kernel.ids import random_id
 from tallymill.kernel.service import cancel_and_wait
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.statistics.bound import BoundStatistic
 from tallymill.statistics.ports import LIVE
 from tallymill.workers.fold import by_stream
@@ -47,13 +48,14 @@ class Workforce:
         clock: Clock,
         statistics: Sequence[BoundStatistic],
         settings: WorkSettings,
+        turnstile: Turnstile,
     ) -> None:
         self._log = event_log
         self._ledger = ledger
         self._clock = clock
         self._statistics = statistics
         self._settings = settings
-        self._replay = Replay(event_log, ledger, clock, statistics)
+        self._replay = Replay(event_log, ledger, clock, statistics, turnstile)
         self._retiring: asyncio.Task[None] | None = None
         streams = by_stream(statistics)
         self._shards = [
@@ -68,6 +70,7 @@ class Workforce:
                 ledger,
                 clock,
                 streams,
+                turnstile,
             )
             for number in range(settings.shards)
         ]

@@ -16,6 +16,7 @@ from tallymill.kernel.backoff import Backoff
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Corrupt, TallymillError
 from tallymill.kernel.service import cancel_and_wait
+from tallymill.kernel.turnstile import Turnstile
 from tallymill.statistics.ports import LIVE
 from tallymill.workers.fold import Streams, Total, fold, restore
 from tallymill.workers.model import FoldCommit, Position, Worker
@@ -55,6 +56,7 @@ class ShardFold:
         ledger: Ledger,
         clock: Clock,
         streams: Streams,
+        turnstile: Turnstile,
     ) -> None:
         self.shard = pool.shard
         self.pool = pool
@@ -63,6 +65,7 @@ class ShardFold:
         self._ledger = ledger
         self._clock = clock
         self._streams = streams
+        self._turnstile = turnstile
         self._wake = asyncio.Event()
         self._queue = RunQueue(0, 0, wanted=streams, events_max=QUEUE_EVENTS_MAX)
         self._totals: dict[str, Total] = {}
@@ -134,9 +137,8 @@ class ShardFold:
             if self._queue.behind:
                 await self._catch_up()
             elif self._queue.waiting and self.pool.free:
+                await self._turnstile.turn()
                 self._fold_next()
-                # Let the server answer between two batches.
-                await asyncio.sleep(0)
             else:
                 if not self.pending:
                     self._note_headway()

@@ -1,7 +1,5 @@
 """`GET /statistics` and `/statistics/{name}`: what it all adds up to."""
 
-from collections.abc import Sequence
-
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
@@ -9,7 +7,6 @@ from litestar.params import FromPath
 
 from tallymill.statistics.answers import View
 from tallymill.web.services import Services
-from tallymill.web.shared import SharedReads
 
 
 class StatisticsBody(msgspec.Struct, frozen=True):
@@ -21,17 +18,15 @@ class StatisticsBody(msgspec.Struct, frozen=True):
 def statistic_routes(services: Services) -> list[HTTPRouteHandler]:
     """Return the routes of the statistics."""
     answers = services.answers
-    everything = SharedReads[None, Sequence[View]](lambda _: answers.all())
-    single = SharedReads[str, View](answers.one)
 
     @get("/statistics", tags=["statistics"])
     async def list_statistics() -> StatisticsBody:
         """Return every statistic, in the order of definition, of one snapshot."""
-        return StatisticsBody(list(await everything.get(None)))
+        return StatisticsBody(list(await answers.all()))
 
     @get("/statistics/{name:str}", tags=["statistics"])
     async def get_statistic(name: FromPath[str]) -> View:
         """Return one statistic."""
-        return await single.get(name)
+        return await answers.one(name)
 
     return [list_statistics, get_statistic]
