@@ -8,6 +8,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 # The tables register themselves on the MetaData that the migrations are held against.
+import tallymill.store.tables.accounts
 import tallymill.store.tables.events
 import tallymill.store.tables.jobs
 import tallymill.store.tables.results

@@ -207,10 +207,13 @@ class Writer:
         self._waiting_bytes -= sum(work.size_bytes for work in group)
         told: dict[int, tuple[Lane[Any, Any], list[Any]]] = {}
         for work in group:
-            if work.error is None and work.lane.committed:
-                told.setdefault(id(work.lane), (work.lane, []))[1].append(work.outcome)
+            # In the order in which their handlers ran: several lanes append to the log.
+            outcomes = told.setdefault(id(work.lane), (work.lane, []))[1]
+            if work.error is None:
+                outcomes.append(work.outcome)
         for lane, outcomes in told.values():
-            _tell(lane, outcomes)
+            if outcomes and lane.committed:
+                _tell(lane, outcomes)
         for work in group:
             if work.future.done():
                 continue
