@@ -4,6 +4,7 @@ What the raw routes share. Nothing here knows a room.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 Scope = MutableMapping[str, Any]
@@ -37,6 +38,31 @@ def header(scope: Scope, name: bytes) -> bytes | None:
             found: bytes = value
             return found
     return None
+
+
+@lru_cache(maxsize=4096)
+def json_start(status: int, length: int) -> Message:
+    """Return the head of an answer of JSON; made once for each length."""
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (b"content-type", JSON),
+            (b"content-length", b"%d" % length),
+            *SAFE_HEADERS,
+        ],
+    }
+
+
+def prepared(
+    status: int, body: bytes, *, headers: Headers = ()
+) -> tuple[Message, Message]:
+    """Return the two messages of an answer of JSON that is always the same."""
+    start = json_start(status, len(body))
+    return (
+        {**start, "headers": [*start["headers"], *headers]},
+        {"type": "http.response.body", "body": body},
+    )
 
 
 async def answer(

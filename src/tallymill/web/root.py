@@ -1,6 +1,8 @@
 """`GET /`: the page for a browser, the rate of events for everybody else."""
 
-from tallymill.web.asgi import App, Receive, Scope, Send, answer, header
+from functools import lru_cache
+
+from tallymill.web.asgi import App, Message, Receive, Scope, Send, header, prepared
 from tallymill.web.services import Services
 
 
@@ -16,5 +18,11 @@ class GetRoot:
         if b"text/html" in (header(scope, b"accept") or b""):
             await self._page(scope, receive, send)
             return
-        body = b'{"Rate":%d}' % self._ingest.rate()
-        await answer(send, 200, body, headers=((b"vary", b"accept"),))
+        start, body = _told(self._ingest.rate())
+        await send(start)
+        await send(body)
+
+
+@lru_cache(maxsize=64)
+def _told(rate: int) -> tuple[Message, Message]:
+    return prepared(200, b'{"Rate":%d}' % rate, headers=((b"vary", b"accept"),))
