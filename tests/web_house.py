@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from tallymill.accounts.register import Accounts
 from tallymill.delivery.courier import Courier
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
@@ -28,6 +29,7 @@ from tallymill.sources.sql import SqlSources
 from tallymill.sources.statistic_values import AnsweredStatistics
 from tallymill.statistics.answers import Answers
 from tallymill.statistics.registry import bind_all
+from tallymill.store.accounts import SqlAccountStore
 from tallymill.store.database import Database
 from tallymill.store.jobs import SqlJobStore
 from tallymill.store.ledger import SqlLedger
@@ -61,18 +63,26 @@ async def web_house(
     limits: Limits | None = None,
     backlog_max: int = 2_000_000,
     troubles: Sequence[str] = (),
+    seed_accounts: int = 0,
 ) -> AsyncIterator[WebHouse]:
     """Run a server on a folder until the block ends."""
     clock = SystemClock()
     database = Database(folder / "tallymill.db")
     rooms = _Rooms(database, clock, folder)
+    ingest = Ingest(
+        rooms.log, clock, rooms.workforce, shards=SHARDS, backlog_max=backlog_max
+    )
+    accounts = Accounts(
+        SqlAccountStore(database, rooms.log, clock, shards=SHARDS),
+        admit=ingest.admit,
+        seed=seed_accounts,
+    )
     services = Services(
         clock=clock,
         limits=limits or Limits(),
-        ingest=Ingest(
-            rooms.log, clock, rooms.workforce, shards=SHARDS, backlog_max=backlog_max
-        ),
+        ingest=ingest,
         log=rooms.log,
+        accounts=accounts,
         ledger=rooms.ledger,
         workforce=rooms.workforce,
         answers=rooms.answers,
@@ -83,7 +93,7 @@ async def web_house(
         jobs=rooms.jobs,
     )
     server = HttpServer(build(services), [("127.0.0.1", 0)], stop_within_s=5.0)
-    async with running([database, *rooms.services, server]):
+    async with running([database, *rooms.services, accounts, server]):
         port = server.bound[0][1]
         async with httpx2.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20.0, trust_env=False

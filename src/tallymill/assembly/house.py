@@ -1,19 +1,24 @@
 """Builds every adapter and room from a project, in the order in which they start."""
 
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tallymill.accounts.register import Accounts
 from tallymill.assembly.jobs import JobRooms, build_jobs
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.service import Service
+from tallymill.live.hub import Hub
 from tallymill.project.model import Project
 from tallymill.statistics.answers import Answers
+from tallymill.store.accounts import SqlAccountStore
 from tallymill.store.database import Database
 from tallymill.store.ledger import SqlLedger
 from tallymill.store.log import SqlEventLog
+from tallymill.store.meta import SqlEpochs
 from tallymill.store.results import SqlResultStore
 from tallymill.web.app import build
 from tallymill.web.server import HttpServer
@@ -51,7 +56,9 @@ def build_house(project: Project, clock: Clock) -> House:
     settings = project.settings
     path = database_path(project)
     database = Database(path)
-    log = SqlEventLog(database, clock, shards=settings.shards)
+    log = SqlEventLog(
+        database, clock, shards=settings.shards, instance=socket.gethostname()
+    )
     ledger = SqlLedger(database)
     workforce = Workforce(
         log,
@@ -66,25 +73,34 @@ def build_house(project: Project, clock: Clock) -> House:
         ),
     )
     answers = Answers(ledger, project.statistics)
+    hub = Hub(log, SqlEpochs(database), clock)
     jobs = build_jobs(project, database, answers, clock)
+    ingest = Ingest(
+        log,
+        clock,
+        workforce,
+        shards=settings.shards,
+        backlog_max=settings.backlog_max,
+    )
+    accounts = Accounts(
+        SqlAccountStore(database, log, clock, shards=settings.shards),
+        admit=ingest.admit,
+        seed=settings.seed_accounts,
+    )
     web = build(
         Services(
             clock=clock,
             limits=Limits(
                 body_bytes=settings.body_max_bytes, event_bytes=settings.event_max_bytes
             ),
-            ingest=Ingest(
-                log,
-                clock,
-                workforce,
-                shards=settings.shards,
-                backlog_max=settings.backlog_max,
-            ),
+            ingest=ingest,
+            accounts=accounts,
             log=log,
             ledger=ledger,
             workforce=workforce,
             answers=answers,
             results=SqlResultStore(database),
+            hub=hub,
             timezone=settings.timezone,
             troubles=workforce.troubles,
             log_bytes=lambda: _size_bytes(path),
@@ -104,7 +120,7 @@ def build_house(project: Project, clock: Clock) -> House:
         jobs=jobs,
         server=server,
         # Jobs may deliver to this very server, so it is up before them.
-        services=[database, log, ledger, workforce, server, jobs],
+        services=[database, log, accounts, ledger, workforce, hub, server, jobs],
     )
 
 

@@ -9,12 +9,14 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
+from tallymill.web.accounts import GetAccount, PostAccount
 from tallymill.web.asgi import App
 from tallymill.web.body import BodyReader, Budget
 from tallymill.web.docs import docs_routes
 from tallymill.web.drain import Drain
+from tallymill.web.events_live import EventsLive
 from tallymill.web.faults import translate
-from tallymill.web.front import Front, Routes
+from tallymill.web.front import BY_NUMBER, Front, Routes
 from tallymill.web.jobs import GetJobs, PostJobs
 from tallymill.web.live import GetLive
 from tallymill.web.metrics import Metrics
@@ -23,8 +25,10 @@ from tallymill.web.page import console_page, page_routes
 from tallymill.web.parameters import check_parameters
 from tallymill.web.post_events import PostEvents
 from tallymill.web.problems import PROBLEM_JSON, problem_of
+from tallymill.web.put_event import PutEvent
 from tallymill.web.results import GetResult, PostResult
 from tallymill.web.root import GetRoot
+from tallymill.web.routes.accounts import account_routes
 from tallymill.web.routes.events import event_routes
 from tallymill.web.routes.health import health_routes
 from tallymill.web.routes.jobs import job_routes
@@ -49,15 +53,19 @@ def build(services: Services) -> Web:
         clock=services.clock, budget=Budget(), limit_bytes=services.limits.body_bytes
     )
     hot = _hot(services, reader, metrics)
+    events_live = EventsLive(services, reader, drain)
     raw: dict[tuple[str, str], App] = {
         **hot,
         ("GET", "/result"): GetResult(services),
         ("GET", "/statistics/live"): GetLive(services, drain),
+        ("GET", "/events/live"): events_live.get,
+        ("POST", "/events/live"): events_live.post,
         **page_routes(),
         **docs_routes(),
     }
     handlers = [
         *event_routes(services),
+        *account_routes(services),
         *worker_routes(services),
         *statistic_routes(services),
         *schedule_routes(services),
@@ -67,7 +75,12 @@ def build(services: Services) -> Web:
     application = _application(handlers, raw)
     raw["GET", "/openapi.json"] = GetOpenApi(handlers, jobs=bool(services.jobs))
     front = Front(
-        Routes(raw=raw, timed=hot.keys(), rest=cast("App", application)),
+        Routes(
+            raw=raw,
+            timed=hot.keys(),
+            sockets={"/events/live": events_live.socket},
+            rest=cast("App", application),
+        ),
         drain=drain,
         metrics=metrics,
         clock=services.clock,
@@ -85,6 +98,9 @@ def _hot(
         ("POST", "/events"): PostEvents(services, reader, metrics),
         ("POST", "/result"): PostResult(services, reader),
         ("GET", "/"): GetRoot(services, console_page()),
+        ("POST", "/"): PostAccount(services, reader, services.limits),
+        ("GET", BY_NUMBER): GetAccount(services, metrics),
+        ("PUT", BY_NUMBER): PutEvent(services, reader, metrics),
     }
     if services.jobs:
         jobs = services.jobs.jobs
@@ -124,11 +140,15 @@ def _application(
     return app
 
 
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile("/[0-9]+" if path == BY_NUMBER else re.escape(path))
+
+
 class _Methods:
     """Which methods a path takes, raw routes included."""
 
     def __init__(self, raw: Mapping[tuple[str, str], App]) -> None:
-        self._known = [(re.compile(re.escape(path)), {verb}) for verb, path in raw]
+        self._known = [(_pattern(path), {verb}) for verb, path in raw]
 
     def learn(self, app: Litestar) -> None:
         """Add the application's routes."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tallymill.accounts.register import Accounts
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.events.ports import EventLog
@@ -11,6 +12,7 @@ from tallymill.jobs.runs import Runs
 from tallymill.jobs.service import Jobs
 from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock
+from tallymill.live.hub import Hub
 from tallymill.results.ports import ResultStore
 from tallymill.statistics.answers import Answers
 from tallymill.workers.ports import Ledger
@@ -35,10 +37,12 @@ class Services:
     limits: Limits
     ingest: Ingest
     log: EventLog
+    accounts: Accounts
     ledger: Ledger
     workforce: Workforce
     answers: Answers
     results: ResultStore
+    hub: Hub
     timezone: str  #: IANA name; of previews that name none
     #: A sentence for each reason why the server cannot do its work now.
     troubles: Callable[[], Sequence[str]]
