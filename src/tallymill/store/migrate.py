@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 import tallymill.store.tables.accounts
 import tallymill.store.tables.events
 import tallymill.store.tables.jobs
+import tallymill.store.tables.meta
 import tallymill.store.tables.results
 import tallymill.store.tables.workers  # noqa: F401 - see above
 from tallymill.kernel.errors import Conflict
