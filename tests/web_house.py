@@ -24,6 +24,7 @@ from tallymill.jobs.service import Jobs
 from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock, SystemClock
 from tallymill.kernel.service import running
+from tallymill.live.hub import Hub
 from tallymill.outbound.http_poster import HttpPoster
 from tallymill.sources.sql import SqlSources
 from tallymill.sources.statistic_values import AnsweredStatistics
@@ -34,6 +35,7 @@ from tallymill.store.database import Database
 from tallymill.store.jobs import SqlJobStore
 from tallymill.store.ledger import SqlLedger
 from tallymill.store.log import SqlEventLog
+from tallymill.store.meta import SqlEpochs
 from tallymill.store.outbox import SqlOutbox
 from tallymill.store.results import SqlResultStore
 from tallymill.store.run_history import SqlRunHistory
@@ -87,6 +89,7 @@ async def web_house(
         workforce=rooms.workforce,
         answers=rooms.answers,
         results=SqlResultStore(database),
+        hub=rooms.hub,
         timezone="Asia/Kolkata",
         troubles=lambda: [*troubles, *rooms.workforce.troubles()],
         log_bytes=lambda: 4096,
@@ -109,6 +112,7 @@ class _Rooms:
         self.log = SqlEventLog(database, clock, shards=SHARDS)
         self.ledger = SqlLedger(database)
         self.answers = Answers(self.ledger, statistics)
+        self.hub = Hub(self.log, SqlEpochs(database), clock)
         self.workforce = Workforce(
             self.log, self.ledger, clock, statistics, WorkSettings(shards=SHARDS)
         )
@@ -158,6 +162,7 @@ class _Rooms:
             self.log,
             self.ledger,
             self.workforce,
+            self.hub,
             poster,
             courier,
             runner,

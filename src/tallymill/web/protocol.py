@@ -1,7 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with the guards that it leaves out.
 
 A head that is too large or trickles, and the rest of a refused body, end the
-connection. Who calls: `server`.
+connection. It also offers a `line` to streams, as does the WebSocket protocol.
+Who calls: `server`.
 """
 
 import asyncio
@@ -9,7 +10,10 @@ from typing import Final
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
+from tallymill.web.line import LINE, ConnectionLine
 from tallymill.web.problems import Problem
 
 HEAD_BYTES_MOST: Final = 64 * 1024
@@ -27,6 +31,7 @@ class GuardedProtocol(HttpToolsProtocol):
     _is_in_head = True
     _completed = 0  #: requests that were read to their end
     _guard: asyncio.TimerHandle | None = None
+    _line: ConnectionLine | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Wait for a request, but not for ever."""
@@ -34,9 +39,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._arm(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timer; end the stream, if there is one."""
         self._disarm()
         super().connection_lost(exc)
+        if self._line is not None:
+            self._line.lose()
+        if self.scope:
+            # It refers back to here; whoever comes by the thousand must not need
+            # the collector.
+            self.scope["state"].pop(LINE, None)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, unless a head has had too many."""
@@ -52,6 +63,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
+        self.scope["state"][LINE] = self._open_line
         self._is_in_head = True
         self._head_bytes = 0
         self._arm(HEAD_S)
@@ -79,6 +91,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
         self._refuse(400, "The request cannot be read", f"It is no valid HTTP: {msg}")
+
+    def _open_line(self) -> ConnectionLine:
+        self._line = ConnectionLine(
+            self.transport, self.flow.drain, method=self.scope["method"]
+        )
+        return self._line
 
     def _refuse(self, status: int, title: str, detail: str) -> None:
         problem = Problem(
@@ -108,3 +126,25 @@ class GuardedProtocol(HttpToolsProtocol):
     def _time_is_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.abort()
+
+
+class LineWebSocket(WebSocketsSansIOProtocol):
+    """One WebSocket, with a line."""
+
+    _line: ConnectionLine | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """Offer the line, where the handshake went well."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["state"][LINE] = self._open_line
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the stream, if there is one."""
+        super().connection_lost(exc)
+        if self._line is not None:
+            self._line.lose()
+
+    def _open_line(self) -> ConnectionLine:
+        self._line = ConnectionLine(self.transport, self.writable.wait)
+        return self._line

@@ -16,13 +16,14 @@ import uvicorn
 
 from tallymill.kernel.errors import Conflict, Invalid, TallymillError, Unavailable
 from tallymill.web.app import Web
-from tallymill.web.protocol import GuardedProtocol
+from tallymill.web.protocol import GuardedProtocol, LineWebSocket
 
 log = structlog.get_logger()
 
 BACKLOG: Final = 1024  #: connections that the system takes in before we do
 #: Longer than the 60 s of usual proxies, so that it is they who close.
 KEEP_ALIVE_S: Final = 75
+WS_MESSAGE_MOST: Final = 64 * 1024  #: bytes that a client may say at once
 
 
 class HttpServer:
@@ -91,7 +92,10 @@ class HttpServer:
         return uvicorn.Config(
             self._web.app,
             http=GuardedProtocol,
-            ws="none",
+            ws=LineWebSocket,
+            ws_max_size=WS_MESSAGE_MOST,
+            # Costs 50 KB a connection, and a frame could not be shared.
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,
