@@ -35,7 +35,11 @@ def _url(value: str) -> str:
         parsed = httpx2.URL(value)
     except httpx2.InvalidURL as exc:
         raise typer.BadParameter(f"{value!r} is no URL: {exc}.") from exc
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if (
+        parsed.scheme not in {"http", "https"}
+        or not parsed.host
+        or not 0 < (parsed.port or 80) < 65536
+    ):
         raise typer.BadParameter(
             f"{value!r} is no URL of a server, such as http://127.0.0.1:8000."
         )
@@ -47,9 +51,9 @@ def _url(value: str) -> str:
 def _accounts(value: str) -> tuple[int, ...]:
     selected = select(value.replace(",", " "))
     if selected.complaints:
-        raise typer.BadParameter("; ".join(selected.complaints))
+        raise typer.BadParameter(f"--accounts: {'; '.join(selected.complaints)}")
     if len(selected.accounts) > ACCOUNTS_MOST:
-        raise typer.BadParameter(f"there are more than {ACCOUNTS_MOST} of them")
+        raise typer.BadParameter(f"--accounts has more than {ACCOUNTS_MOST} ids")
     return selected.accounts
 
 
@@ -64,9 +68,8 @@ Urls = Annotated[
     ),
 ]
 Accounts = Annotated[
-    tuple[int, ...] | None,
+    str | None,
     typer.Option(
-        parser=_accounts,
         metavar="IDS",
         help="Accounts with commas between them, in place of those chosen last time.",
     ),
@@ -117,7 +120,7 @@ def client(
     urls = url or [default_url(Path())]
     wanted = _Wanted(
         urls=urls,
-        accounts=accounts,
+        accounts=None if accounts is None else _accounts(accounts),
         listens_first=events,
         as_json=json,
         skips_missed=skip_missed,

@@ -67,6 +67,8 @@ class Screen:
             self._is_interrupted = False
             return None
         self._session.completer = self._commands if prompt == PROMPT else None
+        # Without a prompt, what was typed would stay between the events.
+        self._session.app.erase_when_done = not prompt
         try:
             return await self._session.prompt_async(
                 prompt, handle_sigint=False, set_exception_handler=False
