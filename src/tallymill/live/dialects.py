@@ -1,8 +1,7 @@
 """How what a reader is told is written: server-sent events, NDJSON, WebSocket messages.
 
 All three say the same things. A frame is made once and sent to everybody who speaks the
-dialect; `wrap` then makes what the transport needs of a turn's frames. Nothing here
-knows a connection.
+dialect; frames stand one after another as they are. Nothing here knows a connection.
 """
 
 from collections.abc import Callable
@@ -19,9 +18,6 @@ _ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
 
 class Dialect(Protocol):
     """Writes messages as bytes, each whole."""
-
-    wrap: Callable[[bytes], bytes]
-    """Make several messages, one after another, ready for the transport."""
 
     def event(self, position: bytes, payload: bytes) -> bytes:
         """Return an event.
@@ -63,9 +59,6 @@ class Dialect(Protocol):
 class ServerSentEvents:
     """`text/event-stream`: events have the default type, the rest a type of its own."""
 
-    def __init__(self, wrap: Callable[[bytes], bytes]) -> None:
-        self.wrap = wrap
-
     def event(self, position: bytes, payload: bytes) -> bytes:
         """See `Dialect.event`."""
         return sse_frame(payload, position=position)
@@ -96,17 +89,13 @@ class ServerSentEvents:
 class JsonMessages:
     """One JSON object a message: `type`, `position`, and what belongs to the type."""
 
-    def __init__(
-        self, frame: Callable[[bytes], bytes], wrap: Callable[[bytes], bytes]
-    ) -> None:
+    def __init__(self, frame: Callable[[bytes], bytes]) -> None:
         """Make a dialect.
 
         Args:
             frame: Parts a message from the next, as a line or as a WebSocket frame.
-            wrap: See `Dialect.wrap`.
         """
         self._frame = frame
-        self.wrap = wrap
 
     def event(self, position: bytes, payload: bytes) -> bytes:
         """See `Dialect.event`."""

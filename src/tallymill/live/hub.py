@@ -55,7 +55,7 @@ class Group:
         size_bytes, self.size_bytes = self.size_bytes, 0
         if size_bytes > TURN_BYTES_MOST:
             return None
-        return self.dialect.wrap(b"".join(frames))
+        return b"".join(frames)
 
 
 class Wanted:

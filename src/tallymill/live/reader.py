@@ -88,4 +88,4 @@ class Reader:
         if self.waiting_bytes():
             return
         told = position if self.state is State.LIVE else b""
-        self.write(self.dialect.wrap(self.dialect.heartbeat(told)))
+        self.write(self.dialect.heartbeat(told))

@@ -101,18 +101,18 @@ class Readings:
         hello = dialect.welcome(position, wait_ms)
         if start.gap is not None:
             hello = dialect.gap(start.gap) + hello
-        reader.write(dialect.wrap(hello))
+        reader.write(hello)
 
     def _take_leave(self, reader: Reader, why: Leave) -> None:
         dialect = reader.dialect
         if why is Leave.SLOW:
             log.info("live.reader_slow", waiting_bytes=reader.waiting_bytes())
-            reader.write(dialect.wrap(dialect.slow(SLOW)))
+            reader.write(dialect.slow(SLOW))
         if why is Leave.FAREWELL:
             readers = self._hub.dismissed
             wait_ms = retry_ms(readers, random.random())  # noqa: S311 - as above
             last = dialect.farewell(FAREWELL, wait_ms, window_ms(readers))
-            reader.write(dialect.wrap(last))
+            reader.write(last)
 
     async def _floors(self, heads: tuple[int, ...]) -> Mapping[ShardId, int]:
         """Return for each shard the offset of the oldest event that is kept."""

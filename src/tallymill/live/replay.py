@@ -71,7 +71,7 @@ async def _pass_on(
     if not is_full and sum(run.count for run in runs) < EVENTS_A_READ:
         cursor.move(shard, end)
     if frames:
-        reader.write(reader.dialect.wrap(b"".join(frames)))
+        reader.write(b"".join(frames))
 
 
 def _frames(

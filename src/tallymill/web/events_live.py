@@ -22,24 +22,27 @@ from tallymill.live.dialects import (
     text_frame,
 )
 from tallymill.live.model import SUBJECTS_MOST, Interest, Leave
+from tallymill.live.ports import Line
 from tallymill.live.reader import Reader
 from tallymill.live.reading import Readings
 from tallymill.live.resume import Start
-from tallymill.web.asgi import SAFE_HEADERS, Receive, Scope, Send, header
+from tallymill.web.asgi import SAFE_HEADERS, Receive, Scope, Send, answer, header
 from tallymill.web.body import BodyReader
 from tallymill.web.drain import Drain
-from tallymill.web.line import ConnectionLine, chunk, line_of
+from tallymill.web.line import StreamLine, connection_of, socket_line_of
 from tallymill.web.services import Services
 
 log = structlog.get_logger("tallymill.web")
 
-SSE: Final[Dialect] = ServerSentEvents(chunk)
-NDJSON: Final[Dialect] = JsonMessages(json_line, chunk)
-SOCKET: Final[Dialect] = JsonMessages(text_frame, bytes)
+SSE: Final[Dialect] = ServerSentEvents()
+NDJSON: Final[Dialect] = JsonMessages(json_line)
+SOCKET: Final[Dialect] = JsonMessages(text_frame)
 _MEDIA: Final = {
     SSE: b"text/event-stream; charset=utf-8",
     NDJSON: b"application/x-ndjson",
 }
+#: RFC 6455, section 7.4, and the registry it began: service restart, policy violation.
+_CLOSE_CODES: Final = {Leave.FAREWELL: 1012, Leave.SLOW: 1008}
 #: How long a last word waits for a reader that is slow to take it.
 LAST_WORD_S: Final = 2.0
 _KNOWN: Final = ("stream", "subject", "subjects", "after")
@@ -55,57 +58,51 @@ class EventsLive:
 
     async def get(self, scope: Scope, _: Receive, send: Send) -> None:
         """Serve a reader that asks in its query."""
-        await self._stream(scope, send, read_asked(scope))
+        await self._begin(scope, send, read_asked(scope))
 
     async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a reader whose subjects are too many for a query."""
         with self._bodies.share() as share:
             body = bytes(await self._bodies.read(scope, receive, share))
-        await self._stream(scope, send, read_asked_body(body))
+        await self._begin(scope, send, read_asked_body(body))
 
     async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a reader on a WebSocket."""
-        line = line_of(scope)
         check_origin(scope)
         asked = read_asked(scope)
         start = await self._readings.start_of(asked.after, named=asked.named)
         await receive()
         await send({"type": "websocket.accept"})
+        line = socket_line_of(scope)
+        reader = Reader(line, asked.interest, SOCKET)
+        line.on_lost(lambda: reader.leave(Leave.GONE))
         # Whatever the client says is read, and thrown away, until it leaves.
-        listening = asyncio.create_task(_listen(receive), name="live websocket")
+        listening = asyncio.create_task(_listen(receive, reader), name="live websocket")
         try:
-            why = await self._follow(line, asked.interest, SOCKET, start)
-            if why is Leave.FAREWELL:
-                await send({"type": "websocket.close", "code": 1012})
-            if why is Leave.SLOW:
-                await send({"type": "websocket.close", "code": 1008})
+            why = await self._readings.follow(reader, start)
+            if why is not Leave.GONE:
+                await _cut_unless_taken(line)
+                await send({"type": "websocket.close", "code": _CLOSE_CODES[why]})
         finally:
             await cancel_and_wait(listening)
 
-    async def _stream(self, scope: Scope, send: Send, asked: "Asked") -> None:
-        line = line_of(scope)
+    async def _begin(self, scope: Scope, send: Send, asked: "Asked") -> None:
         dialect = dialect_of(scope)
         start = await self._readings.start_of(asked.after, named=asked.named)
-        head: list[tuple[bytes, bytes]] = [
-            (b"content-type", _MEDIA[dialect]),
-            (b"x-accel-buffering", b"no"),
-            (b"vary", b"accept"),
-            *SAFE_HEADERS,
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": head})
-        if line.method != "HEAD":
-            await self._follow(line, asked.interest, dialect, start)
-        await send({"type": "http.response.body", "body": b""})
+        head = ((b"x-accel-buffering", b"no"), (b"vary", b"accept"))
+        connection = connection_of(scope)
+        if connection.wants_head_only:
+            await answer(send, 200, b"", content_type=_MEDIA[dialect], headers=head)
+            return
+        line = connection.hand_over()
+        line.begin(((b"content-type", _MEDIA[dialect]), *head, *SAFE_HEADERS))
+        line.run(self._stream(line, Reader(line, asked.interest, dialect), start))
 
-    async def _follow(
-        self, line: ConnectionLine, interest: Interest, dialect: Dialect, start: Start
-    ) -> Leave:
-        reader = Reader(line, interest, dialect)
+    async def _stream(self, line: StreamLine, reader: Reader, start: Start) -> None:
         line.on_lost(lambda: reader.leave(Leave.GONE))
         why = await self._readings.follow(reader, start)
         if why is not Leave.GONE:
             await _cut_unless_taken(line)
-        return why
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +215,7 @@ def check_origin(scope: Scope) -> None:
         raise NotAllowed("A page of another site may not open this WebSocket.")
 
 
-async def _cut_unless_taken(line: ConnectionLine) -> None:
+async def _cut_unless_taken(line: Line) -> None:
     """Give a reader a little time to take its last word."""
     try:
         async with asyncio.timeout(LAST_WORD_S):
@@ -227,9 +224,10 @@ async def _cut_unless_taken(line: ConnectionLine) -> None:
         line.cut()
 
 
-async def _listen(receive: Receive) -> None:
+async def _listen(receive: Receive, reader: Reader) -> None:
     while (await receive())["type"] != "websocket.disconnect":
         pass
+    reader.leave(Leave.GONE)
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:

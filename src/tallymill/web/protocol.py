@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with the guards that it leaves out.
 
 A head that is too large or trickles, and the rest of a refused body, end the
-connection. It also offers a `line` to streams, as does the WebSocket protocol.
+connection. Streams may take a connection over (see `line`).
 Who calls: `server`.
 """
 
@@ -9,11 +9,12 @@ import asyncio
 from typing import Final
 
 import msgspec
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from tallymill.web.line import LINE, ConnectionLine
+from tallymill.web.line import CONNECTION, SocketLine, StreamLine
 from tallymill.web.problems import Problem
 
 HEAD_BYTES_MOST: Final = 64 * 1024
@@ -31,7 +32,22 @@ class GuardedProtocol(HttpToolsProtocol):
     _is_in_head = True
     _completed = 0  #: requests that were read to their end
     _guard: asyncio.TimerHandle | None = None
-    _line: ConnectionLine | None = None
+
+    @property
+    def wants_head_only(self) -> bool:
+        """See `Connection.wants_head_only`."""
+        return self.scope["method"] == "HEAD"
+
+    def hand_over(self) -> StreamLine:
+        """See `Connection.hand_over`; uvicorn is done with connection and request."""
+        self._disarm()
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        line = StreamLine(self.transport, self.server_state)
+        self.cycle.disconnected = True
+        self._forget()
+        return line
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Wait for a request, but not for ever."""
@@ -39,15 +55,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._arm(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer; end the stream, if there is one."""
+        """Forget the timer and the request."""
         self._disarm()
         super().connection_lost(exc)
-        if self._line is not None:
-            self._line.lose()
-        if self.scope:
-            # It refers back to here; whoever comes by the thousand must not need
-            # the collector.
-            self.scope["state"].pop(LINE, None)
+        self._forget()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, unless a head has had too many."""
@@ -63,7 +74,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
-        self.scope["state"][LINE] = self._open_line
+        self.scope["state"][CONNECTION] = self
         self._is_in_head = True
         self._head_bytes = 0
         self._arm(HEAD_S)
@@ -92,12 +103,6 @@ class GuardedProtocol(HttpToolsProtocol):
         """Refuse what is no HTTP."""
         self._refuse(400, "The request cannot be read", f"It is no valid HTTP: {msg}")
 
-    def _open_line(self) -> ConnectionLine:
-        self._line = ConnectionLine(
-            self.transport, self.flow.drain, method=self.scope["method"]
-        )
-        return self._line
-
     def _refuse(self, status: int, title: str, detail: str) -> None:
         problem = Problem(
             type="urn:tallymill:problem:malformed",
@@ -123,6 +128,13 @@ class GuardedProtocol(HttpToolsProtocol):
             self._guard.cancel()
             self._guard = None
 
+    def _forget(self) -> None:
+        """Let go of what refers back to here, so that no collector is needed."""
+        if self.scope:
+            self.scope["state"].pop(CONNECTION, None)
+        self.cycle = None  # type: ignore[assignment] # as uvicorn has it at first
+        self.parser = None  # type: ignore[assignment] # as uvicorn does at the end
+
     def _time_is_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.abort()
@@ -131,20 +143,26 @@ class GuardedProtocol(HttpToolsProtocol):
 class LineWebSocket(WebSocketsSansIOProtocol):
     """One WebSocket, with a line."""
 
-    _line: ConnectionLine | None = None
+    _line: SocketLine | None = None
 
     def handle_connect(self, event: Request) -> None:
-        """Offer the line, where the handshake went well."""
+        """Offer the line, where the handshake goes well."""
         super().handle_connect(event)
         if self.response.status_code == 101:
-            self.scope["state"][LINE] = self._open_line
+            self._line = SocketLine(self.transport, self.writable.wait)
+            self.scope["state"][CONNECTION] = self._line
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send one message; a refusal, too, completes the handshake.
+
+        uvicorn would log an error and send a second answer.
+        """
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the stream, if there is one."""
         super().connection_lost(exc)
         if self._line is not None:
             self._line.lose()
-
-    def _open_line(self) -> ConnectionLine:
-        self._line = ConnectionLine(self.transport, self.writable.wait)
-        return self._line
