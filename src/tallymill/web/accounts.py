@@ -10,7 +10,7 @@ import msgspec
 from tallymill.accounts.model import Account, Draft, read_account_id
 from tallymill.accounts.register import no_account
 from tallymill.events.model import Limits
-from tallymill.web.asgi import Receive, Scope, Send, answer, json_start
+from tallymill.web.asgi import Message, Receive, Scope, Send, answer, json_start
 from tallymill.web.body import BodyReader
 from tallymill.web.faults import body_fault
 from tallymill.web.formats import check_is_json
@@ -62,9 +62,8 @@ class GetAccount:
             status = await send_problem(scope, send, error)
             self._metrics.refused.labels(str(status)).inc()
             return
-        body = _encode(account_body(account))
-        await send(json_start(200, len(body)))
-        await send({"type": "http.response.body", "body": body})
+        for message in account_messages(account):
+            await send(message)
 
 
 class PostAccount:
@@ -94,6 +93,12 @@ class PostAccount:
             return _decode(body)
         except msgspec.ValidationError as error:
             raise body_fault(error) from error
+
+
+def account_messages(account: Account) -> tuple[Message, Message]:
+    """Return the answer that tells an account."""
+    body = _encode(account_body(account))
+    return json_start(200, len(body)), {"type": "http.response.body", "body": body}
 
 
 def account_body(account: Account) -> AccountBody:

@@ -18,6 +18,8 @@ from tallymill.web.events_live import EventsLive
 from tallymill.web.faults import translate
 from tallymill.web.front import BY_NUMBER, Front, Routes
 from tallymill.web.jobs import GetJobs, PostJobs
+from tallymill.web.lane import Lanes
+from tallymill.web.lanes import HotLanes
 from tallymill.web.live import GetLive
 from tallymill.web.metrics import Metrics
 from tallymill.web.openapi import GetOpenApi
@@ -44,6 +46,7 @@ class Web:
 
     app: App
     drain: Drain
+    lanes: Lanes  #: what does not need the application
 
 
 def build(services: Services) -> Web:
@@ -87,7 +90,8 @@ def build(services: Services) -> Web:
         reader=reader,
         limits=services.limits,
     )
-    return Web(app=front, drain=drain)
+    lanes = HotLanes(services, drain=drain, metrics=metrics)
+    return Web(app=front, drain=drain, lanes=lanes)
 
 
 def _hot(

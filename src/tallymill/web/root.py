@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from tallymill.web.asgi import App, Message, Receive, Scope, Send, header, prepared
+from tallymill.web.asgi import App, Message, Receive, Scope, Send, header, whole
 from tallymill.web.services import Services
 
 
@@ -18,11 +18,11 @@ class GetRoot:
         if b"text/html" in (header(scope, b"accept") or b""):
             await self._page(scope, receive, send)
             return
-        start, body = _told(self._ingest.rate())
-        await send(start)
-        await send(body)
+        for message in rate_messages(self._ingest.rate()):
+            await send(message)
 
 
 @lru_cache(maxsize=64)
-def _told(rate: int) -> tuple[Message, Message]:
-    return prepared(200, b'{"Rate":%d}' % rate, headers=((b"vary", b"accept"),))
+def rate_messages(rate: int) -> tuple[Message, Message]:
+    """Return the answer that tells a rate."""
+    return whole(200, b'{"Rate":%d}' % rate, headers=((b"vary", b"accept"),))

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,7 +17,8 @@ import uvicorn
 
 from tallymill.kernel.errors import Conflict, Invalid, TallymillError, Unavailable
 from tallymill.web.app import Web
-from tallymill.web.protocol import GuardedProtocol, LineWebSocket
+from tallymill.web.lane import LaneProtocol
+from tallymill.web.protocol import LineWebSocket
 
 log = structlog.get_logger()
 
@@ -91,7 +93,7 @@ class HttpServer:
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._web.app,
-            http=GuardedProtocol,
+            http=partial(LaneProtocol, lanes=self._web.lanes),  # type: ignore[arg-type] # uvicorn only calls it
             ws=LineWebSocket,
             ws_max_size=WS_MESSAGE_MOST,
             # Costs 50 KB a connection, and a frame could not be shared.
