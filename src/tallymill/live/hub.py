@@ -192,7 +192,6 @@ class Hub:
             False if too much came meanwhile: nothing was kept, and it must go on
             catching up from where `hold` said.
         """
-        self.flush()
         if reader.state is not State.HELD or reader.held is None:
             return False
         held, reader.held = reader.held, None
