@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -45,6 +46,10 @@ class Transactions(Protocol):
             Unavailable: It cannot be written now (disk full, I/O error); nothing of it
                 was stored, whatever `work` made of the error.
         """
+        ...
+
+    def nested(self) -> AbstractContextManager[None]:
+        """Run a block that is undone by itself if it raises, in a group's `work`."""
         ...
 
     def is_open(self) -> bool:
@@ -219,7 +224,7 @@ class Writer:
             Exception: The whole transaction is gone; nobody's work in it is stored.
         """
         try:
-            with connection.begin_nested():
+            with self._transactions.nested():
                 outcomes = works[0].lane.handler(connection, [w.item for w in works])
         except Exception as error:
             if not self._transactions.is_open():
