@@ -3,10 +3,10 @@
 In a registry of its own, so that two servers in one process, as in tests, do not meet.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+from tallymill.web.request_seconds import RequestSeconds
 
 
 class Metrics:
@@ -27,13 +27,8 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
-        self.seconds = Histogram(
-            "tallymill_request_seconds",
-            "Seconds from a request's head to its answer, on the hot paths.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self.seconds = RequestSeconds()
+        self.registry.register(self.seconds)
         self.set_aside = self._gauge(
             "events_set_aside", "Events that did not fit a statistic, ever."
         )
