@@ -52,6 +52,7 @@ class Web:
 def build(services: Services) -> Web:
     """Return the application over these services."""
     drain, metrics = Drain(), Metrics()
+    services.log.subscribe(metrics.stored)
     reader = BodyReader(
         clock=services.clock, budget=Budget(), limit_bytes=services.limits.body_bytes
     )

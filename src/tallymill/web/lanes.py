@@ -45,6 +45,7 @@ class HotLanes:
         self._clock = services.clock
         self._drain = drain
         self._metrics = metrics
+        self._rate_took = metrics.seconds.labels("GET /").observe
         self._put_took = metrics.seconds.labels(f"PUT {BY_NUMBER}").observe
         self._get_took = metrics.seconds.labels(f"GET {BY_NUMBER}").observe
 
@@ -68,7 +69,10 @@ class HotLanes:
         for name, value in headers:
             if name == b"accept" and b"text/html" in value:
                 return None
-        return _rate_answer(self._ingest.rate())
+        began_s = self._clock.monotonic_s()
+        answer = _rate_answer(self._ingest.rate())
+        self._rate_took(self._clock.monotonic_s() - began_s)
+        return answer
 
     def _put(self, url: bytes, headers: Head) -> Taken | None:
         path, _, query = url.partition(b"?")

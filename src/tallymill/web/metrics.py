@@ -3,9 +3,12 @@
 In a registry of its own, so that two servers in one process, as in tests, do not meet.
 """
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
+from tallymill.events.ports import Run
 from tallymill.web.request_seconds import RequestSeconds
 
 
@@ -44,6 +47,10 @@ class Metrics:
         self.in_flight_bytes = self._gauge(
             "body_bytes_in_flight", "Weight of the bodies that are being taken in."
         )
+
+    def stored(self, runs: Sequence[Run]) -> None:
+        """Count what the log has just stored, whoever sent it."""
+        self.accepted.inc(sum([run.count for run in runs]))
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
