@@ -10,23 +10,14 @@ from tallymill.kernel.errors import Malformed
 from tallymill.live.position import Position, parse_position
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
-    """Where an event stands, and whom it is about."""
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """Where an event stands."""
 
     shard_id: int
     offset: int
-    subject: str | None = None
 
 
-_decode = msgspec.json.Decoder(Place).decode
-
-
-def place_in(data: str) -> Place | None:
-    """Return where a received event stands; None if it does not say."""
-    try:
-        return _decode(data)
-    except msgspec.MsgspecError:
-        return None
+_decode = msgspec.json.Decoder(_Place).decode
 
 
 class CatchingUp:
@@ -40,9 +31,15 @@ class CatchingUp:
         """
         self._head = _read(head)
 
-    def is_missed(self, place: Place) -> bool:
-        """Return whether an event stands before the position."""
-        if self._head is None or place.shard_id >= len(self._head.offsets):
+    def is_missed(self, data: str) -> bool:
+        """Return whether a received event stands before the position."""
+        if self._head is None:
+            return False
+        try:
+            place = _decode(data)
+        except msgspec.MsgspecError:
+            return False
+        if not 0 <= place.shard_id < len(self._head.offsets):
             return False
         return place.offset < self._head.offsets[place.shard_id]
 

@@ -17,9 +17,8 @@ STREAM: Final = "accounts"
 CONNECT_S: Final = 5.0
 #: Without a byte, after which whoever reads is told so.
 IDLE_S: Final = 1.0
-#: A query longer than this may be refused on the way; then all accounts' events come,
-#: and those of others are left out here.
-QUERY_MOST: Final = 6000  #: characters
+#: More accounts than this are asked for in a body: a long URL may be refused on the way.
+QUERY_ACCOUNTS_MOST: Final = 200
 _SSE: Final = "text/event-stream"
 _SHOWN: Final = 300  #: characters of a refusal
 _PROBLEM_MOST: Final = 64 * 1024  #: bytes of one
@@ -52,14 +51,6 @@ def place_of(url: str) -> str:
     return parsed.netloc.decode("ascii")
 
 
-def narrowing(accounts: Collection[int]) -> list[tuple[str, str]]:
-    """Return the query that asks for accounts, or for all if they are too many."""
-    subjects = [("subject", str(account)) for account in accounts]
-    if sum(len(key) + len(value) + 2 for key, value in subjects) > QUERY_MOST:
-        return []
-    return subjects
-
-
 @asynccontextmanager
 async def stream(
     http: httpx2.AsyncClient,
@@ -83,15 +74,7 @@ async def stream(
         UnusablePosition: The position is none of this server's.
         Refused: It is no server of ours, or refuses for good.
     """
-    headers = {"Accept": _SSE, "Accept-Encoding": "identity"}
-    if position:
-        headers["Last-Event-ID"] = position
-    request = http.build_request(
-        "GET",
-        f"{url.rstrip('/')}/events/live",
-        params=[("stream", STREAM), *narrowing(accounts)],
-        headers=headers,
-    )
+    request = _request(http, f"{url.rstrip('/')}/events/live", accounts, position)
     try:
         async with asyncio.timeout(CONNECT_S * 2):
             answer = await http.send(request, stream=True)
@@ -103,6 +86,20 @@ async def stream(
             yield pieces
     finally:
         await answer.aclose()
+
+
+def _request(
+    http: httpx2.AsyncClient, url: str, accounts: Collection[int], position: str
+) -> httpx2.Request:
+    headers = {"Accept": _SSE, "Accept-Encoding": "identity"}
+    subjects = [str(account) for account in accounts]
+    if len(subjects) > QUERY_ACCOUNTS_MOST:
+        asked = {"stream": STREAM, "subjects": subjects, "after": position}
+        return http.build_request("POST", url, json=asked, headers=headers)
+    if position:
+        headers["Last-Event-ID"] = position
+    params = {"stream": STREAM, "subject": subjects}
+    return http.build_request("GET", url, params=params, headers=headers)
 
 
 async def _pieces(

@@ -14,14 +14,14 @@ from typing import Final, Protocol
 import httpx2
 import msgspec
 
-from tallymill.client.catching_up import CatchingUp, place_in
-from tallymill.client.connection import UnusablePosition, narrowing, place_of, stream
+from tallymill.client.catching_up import CatchingUp
+from tallymill.client.connection import UnusablePosition, place_of, stream
 from tallymill.kernel.backoff import Backoff
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Refused, Unavailable
 from tallymill.live.frames import SseEvent, SseReader
 
-BACKOFF: Final = Backoff(first_s=0.5, most_s=5.0)
+BACKOFF: Final = Backoff(first_s=0.25, most_s=5.0)
 #: A server sends a heartbeat every 15 s.
 SILENCE_S: Final = 25.0
 #: A line that held for so long was a good one; what fails next is a first failure.
@@ -113,7 +113,6 @@ class Follower:
         self._random = random
         self._position = position
         self._silence_s = silence_s
-        self._wanted = None if narrowing(accounts) else {str(a) for a in accounts}
         self._has_told = False  #: that it listens
         self._was_served = False  #: by any server, at any time
         self._away_s: float | None = None  #: since when; None while events come
@@ -218,8 +217,10 @@ class Follower:
         ended = ""
         for event in events:
             if event.type == "message":
-                if self._is_wanted(event, catching_up):
-                    wanted.append(event)
+                wanted.append(event)
+                self._missed += catching_up is not None and catching_up.is_missed(
+                    event.data
+                )
             elif event.type == "gap":
                 await self._tell(wanted)
                 wanted = []
@@ -229,19 +230,6 @@ class Follower:
                 ended = _reason(event.data)
         await self._tell(wanted)
         return ended
-
-    def _is_wanted(self, event: SseEvent, catching_up: CatchingUp | None) -> bool:
-        """Return whether an event is to be told; count it if it was missed."""
-        if self._wanted is None and catching_up is None:
-            return True
-        place = place_in(event.data)
-        if place is None:
-            return True
-        if self._wanted is not None and place.subject not in self._wanted:
-            return False
-        if catching_up is not None and catching_up.is_missed(place):
-            self._missed += 1
-        return True
 
     def _is_done(self, catching_up: CatchingUp) -> bool:
         return catching_up.is_done(self._position)

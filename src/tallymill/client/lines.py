@@ -1,6 +1,7 @@
 """One received event as one line for a person, or one for a program. Pure."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,8 @@ class Received(msgspec.Struct, frozen=True, gc=False):
     instance: str = ""  #: hostname of the instance that took the event
 
 
+#: What decoding raises, the latter two for what is nested too deep or no Unicode.
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeError)
 _decoder = msgspec.json.Decoder(Received)
 
 
@@ -31,20 +34,19 @@ def line_of(data: str) -> str:
     """
     try:
         event = _decoder.decode(data)
-    except msgspec.MsgspecError:
+        shown = _quoted(bytes(event.data))
+    except _UNREADABLE:
         return escaped(data)
     account = escaped(event.subject or "")
-    return (
-        f"<{_moment(event.timestamp)}>: [{account}]: {_quoted(bytes(event.data))} "
-        f"[{escaped(event.instance)}]"
-    )
+    when = _moment(event.timestamp)
+    return f"<{when}>: [{account}]: {shown} [{escaped(event.instance)}]"
 
 
 def json_of(data: str, position: str) -> str:
     """Return an event as a line of NDJSON, with the id under which it was received."""
     try:
         event = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError:
+    except _UNREADABLE:
         event = {"data": msgspec.Raw(msgspec.json.encode(data))}
     value = {"position": position, **event}
     return escaped(msgspec.json.encode(value).decode())
@@ -68,13 +70,12 @@ def _moment(timestamp: str) -> str:
 
 
 def _quoted(data: bytes) -> str:
-    """Return JSON on one line; a text in it is shown with as few escapes as may be."""
-    try:
-        if data.startswith(b'"'):
-            data = msgspec.json.encode(msgspec.json.decode(data, type=str))
-        else:
-            data = msgspec.json.format(data, indent=-1)
-    except (msgspec.MsgspecError, UnicodeError):
-        # Such as half of a surrogate pair: valid JSON, but no text that can be encoded.
-        return escaped(data.decode("utf-8", "replace"))
-    return escaped(data.decode("utf-8", "replace"))
+    """Return JSON on one line; a text in it is shown with as few escapes as may be.
+
+    Raises:
+        MsgspecError: It is none.
+        RecursionError: It is nested too deep.
+    """
+    if data.startswith(b'"'):
+        return escaped(msgspec.json.encode(msgspec.json.decode(data)).decode())
+    return escaped(msgspec.json.format(data, indent=-1).decode())
