@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+from tallymill.accounts.register import Accounts
 from tallymill.delivery.courier import Courier
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
@@ -24,15 +25,18 @@ from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock, SystemClock
 from tallymill.kernel.service import running
 from tallymill.kernel.turnstile import Turnstile
+from tallymill.live.hub import Hub
 from tallymill.outbound.http_poster import HttpPoster
 from tallymill.sources.sql import SqlSources
 from tallymill.sources.statistic_values import AnsweredStatistics
 from tallymill.statistics.answers import Answers
 from tallymill.statistics.registry import bind_all
+from tallymill.store.accounts import SqlAccountStore
 from tallymill.store.database import Database
 from tallymill.store.jobs import SqlJobStore
 from tallymill.store.ledger import SqlLedger
 from tallymill.store.log import SqlEventLog
+from tallymill.store.meta import SqlEpochs
 from tallymill.store.outbox import SqlOutbox
 from tallymill.store.results import SqlResultStore
 from tallymill.store.run_history import SqlRunHistory
@@ -62,30 +66,39 @@ async def web_house(
     limits: Limits | None = None,
     backlog_max: int = 2_000_000,
     troubles: Sequence[str] = (),
+    seed_accounts: int = 0,
 ) -> AsyncIterator[WebHouse]:
     """Run a server on a folder until the block ends."""
     clock = SystemClock()
     database = Database(folder / "tallymill.db")
     rooms = _Rooms(database, clock, folder)
+    ingest = Ingest(
+        rooms.log, clock, rooms.workforce, shards=SHARDS, backlog_max=backlog_max
+    )
+    accounts = Accounts(
+        SqlAccountStore(database, rooms.log, clock, shards=SHARDS),
+        admit=ingest.admit,
+        seed=seed_accounts,
+    )
     services = Services(
         clock=clock,
         limits=limits or Limits(),
-        ingest=Ingest(
-            rooms.log, clock, rooms.workforce, shards=SHARDS, backlog_max=backlog_max
-        ),
+        ingest=ingest,
         log=rooms.log,
+        accounts=accounts,
         ledger=rooms.ledger,
         workforce=rooms.workforce,
         turnstile=rooms.turnstile,
         answers=rooms.answers,
         results=SqlResultStore(database),
+        hub=rooms.hub,
         timezone="Asia/Kolkata",
         troubles=lambda: [*troubles, *rooms.workforce.troubles()],
         log_bytes=lambda: 4096,
         jobs=rooms.jobs,
     )
     server = HttpServer(build(services), [("127.0.0.1", 0)], stop_within_s=5.0)
-    async with running([database, *rooms.services, server]):
+    async with running([database, *rooms.services, accounts, server]):
         port = server.bound[0][1]
         async with httpx2.AsyncClient(
             base_url=f"http://127.0.0.1:{port}", timeout=20.0, trust_env=False
@@ -102,6 +115,7 @@ class _Rooms:
         self.log = SqlEventLog(database, clock, shards=SHARDS)
         self.ledger = SqlLedger(database)
         self.answers = Answers(self.ledger, statistics)
+        self.hub = Hub(self.log, SqlEpochs(database), clock)
         self.workforce = Workforce(
             self.log,
             self.ledger,
@@ -156,6 +170,7 @@ class _Rooms:
             self.log,
             self.ledger,
             self.workforce,
+            self.hub,
             poster,
             courier,
             runner,

@@ -6,7 +6,7 @@ import pytest
 
 from tallymill.events.ingest import Ingest, retry_after_s
 from tallymill.events.model import Event
-from tallymill.events.ports import Receipt
+from tallymill.events.ports import Receipt, Run
 from tallymill.events.sharding import shard_of
 from tallymill.kernel.clock import ManualClock
 from tallymill.kernel.errors import Overloaded
@@ -20,11 +20,25 @@ class Kept:
     def __init__(self):
         self.appends = []
         self.keys = set()
+        self.listeners = []
+
+    def subscribe(self, listener):
+        self.listeners.append(listener)
+
+    def tell(self, append):
+        runs = [
+            Run(shard=to, stream="s", first=0, count=len(events), events=events)
+            for to, events in append.shares
+        ]
+        for listener in self.listeners:
+            listener(runs)
 
     async def append(self, append):
         self.appends.append(append)
         replayed = append.key in self.keys
         self.keys |= {append.key} - {None}
+        if not replayed:
+            self.tell(append)
         return Receipt(
             accepted=sum(len(events) for _, events in append.shares),
             duplicates=0,

@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "auto"  # auto (console on a terminal, else json), console, json
     log_level: str = "info"  # debug, info, warning, error
     no_auth: bool = False  # serve without tokens on addresses that others reach
-    seed_accounts: int = 1000  # accounts at the first start; no effect yet
+    seed_accounts: int = 1000  # random accounts that an empty database begins with
 
     @property
     def database_path(self) -> Path:
@@ -177,7 +177,5 @@ NOT_BUILT: Final = {
     "tls_key": "TLS is not built yet; put a TLS proxy in front, or leave it out",
 }
 #: Accepted, because it does no harm, and said to do nothing.
-NO_EFFECT: Final = {
-    "seed_accounts": "seed_accounts has no effect yet: accounts come with a later version",
-}
+NO_EFFECT: Final[dict[str, str]] = {}
 TABLES: Final = ("streams", "statistics", "sources", "jobs")

@@ -6,11 +6,13 @@ Says no, before a body is read, when more is waiting to be folded than may wait.
 import math
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from tallymill.events.model import Event, ShardId
-from tallymill.events.ports import Append, EventLog, Receipt
-from tallymill.events.rate import Rate
+from tallymill.events.ports import Append, EventLog, Receipt, Run
+from tallymill.events.rate import History, Rate
 from tallymill.events.sharding import split
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Overloaded
@@ -32,6 +34,14 @@ class Backlog(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateHistory:
+    """Events accepted, second by second."""
+
+    until: datetime  #: where the last of the seconds ends, aware, UTC
+    counts: Sequence[int]  #: oldest first
+
+
 class Ingest:
     """Takes events in, durably."""
 
@@ -51,6 +61,9 @@ class Ingest:
         self._backlog_max = backlog_max
         self._turn = 0
         self._rate = Rate()
+        self._history = History()
+        # What anybody appends counts, not only what comes this way.
+        log.subscribe(self._count)
 
     def admit(self) -> None:
         """Do nothing, or refuse, by how much is waiting.
@@ -99,7 +112,7 @@ class Ingest:
         kept = first_of_each_id(events) if has_ids else events
         shares = split(kept, self._shards, single=single, turn=self._turn)
         self._turn = (self._turn + 1) % self._shards
-        receipt = await self._log.append(
+        return await self._log.append(
             Append(
                 stream=stream,
                 shares=shares,
@@ -110,13 +123,23 @@ class Ingest:
                 repeats=len(events) - len(kept),
             )
         )
-        if not receipt.replayed:
-            self._rate.add(self._clock.monotonic_s(), receipt.accepted)
-        return receipt
 
     def rate(self) -> int:
         """Return how many events were accepted in the last second."""
         return self._rate.last_second(self._clock.monotonic_s())
+
+    def history(self) -> RateHistory:
+        """Return how many events were accepted in each of the last 300 seconds."""
+        now_s = self._clock.monotonic_s()
+        return RateHistory(
+            until=self._clock.now() - timedelta(seconds=now_s % 1),
+            counts=self._history.until(now_s),
+        )
+
+    def _count(self, runs: Sequence[Run]) -> None:
+        now_s, count = self._clock.monotonic_s(), sum([run.count for run in runs])
+        self._rate.add(now_s, count)
+        self._history.add(now_s, count)
 
 
 def first_of_each_id(events: Sequence[Event]) -> Sequence[Event]:

@@ -30,6 +30,7 @@ class Run:
     first: int  #: offset of the first event in the shard, >= 0
     count: int
     events: Sequence[Event] | None  #: None where only the count was asked for
+    instance: str = ""  #: host name of the instance that accepted them
 
     @property
     def next(self) -> int:
@@ -57,6 +58,7 @@ class StoredEvent:
     stream: str
     accepted_at: datetime
     event: Event
+    instance: str = ""  #: host name of the instance that accepted it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

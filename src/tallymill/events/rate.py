@@ -1,8 +1,9 @@
-"""How many events were accepted in the last second. Pure but for the times handed in."""
+"""How many events were accepted lately. Pure but for the times handed in."""
 
 from collections import deque
 
 STEP_S = 0.01
+HISTORY_S = 300
 
 
 class Rate:
@@ -30,3 +31,29 @@ class Rate:
     def _forget(self, step: int) -> None:
         while self._steps and self._steps[0][0] <= step - round(1 / STEP_S):
             self._total -= self._steps.popleft()[1]
+
+
+class History:
+    """Events in each of the last 300 seconds."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (HISTORY_S + 1)
+        self._seconds = [-1] * (HISTORY_S + 1)  # to which second a count belongs
+
+    def add(self, now_s: float, count: int) -> None:
+        """Count events at a moment of the monotonic clock."""
+        second = int(now_s)
+        place = second % len(self._counts)
+        if self._seconds[place] != second:
+            self._seconds[place] = second
+            self._counts[place] = 0
+        self._counts[place] += count
+
+    def until(self, now_s: float) -> list[int]:
+        """Return the counts of the last 300 whole seconds, oldest first."""
+        end = int(now_s)
+        places = [second % len(self._counts) for second in range(end - HISTORY_S, end)]
+        return [
+            self._counts[place] if self._seconds[place] == second else 0
+            for place, second in zip(places, range(end - HISTORY_S, end), strict=True)
+        ]

@@ -119,6 +119,8 @@ class Database:
         self,
         handler: Handler[Item, Outcome],
         committed: Callable[[Sequence[Outcome]], None] | None = None,
+        *,
+        is_patient: bool = False,
     ) -> Lane[Item, Outcome]:
         """Return a lane: all items that wait go to one call of the handler.
 
@@ -128,10 +130,11 @@ class Database:
                 called again for each alone, and only the culprit's caller is told.
             committed: Called in the event loop with the outcomes, in order, once they
                 are durable and before any caller is answered.
+            is_patient: Whether its items may wait for some transactions of others.
         """
         if self._writer is None:
             raise Unavailable("The database is not open.")
-        return self._writer.lane(handler, committed)
+        return self._writer.lane(handler, committed, is_patient=is_patient)
 
     def _open(self) -> SqliteTransactions:
         transactions = SqliteTransactions(self._path)

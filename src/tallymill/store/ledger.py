@@ -37,7 +37,7 @@ class SqlLedger:
 
     async def start(self) -> None:
         """Open the lane; the database must be started."""
-        self._commits = self._database.lane(_commit_all)
+        self._commits = self._database.lane(_commit_all, is_patient=True)
 
     async def stop(self) -> None:
         """Nothing to release; the database ends its lanes."""

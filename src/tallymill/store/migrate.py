@@ -8,8 +8,10 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 
 # The tables register themselves on the MetaData that the migrations are held against.
+import tallymill.store.tables.accounts
 import tallymill.store.tables.events
 import tallymill.store.tables.jobs
+import tallymill.store.tables.meta
 import tallymill.store.tables.results
 import tallymill.store.tables.workers  # noqa: F401 - see above
 from tallymill.kernel.errors import Conflict

@@ -3,12 +3,16 @@
 Whatever waits is written in one transaction with one sync, then answered together.
 A lone request waits for nobody. Items of one lane are handed to its handler together,
 in the order in which they came; between lanes no order is kept.
+
+While senders wait, a patient lane, that of the fold, goes along only now and then: what
+it writes nobody waits for, and a few large commits cost less than many small ones.
 """
 
 import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -24,6 +28,10 @@ Handler = Callable[[Connection, Sequence[Item]], Sequence[Outcome]]
 #: One transaction holds at most this much, so that nobody waits for long.
 GROUP_BYTES = 8 * 1024 * 1024
 GROUP_ITEMS = 10_000
+#: What is in a patient lane waits for senders so long, seconds, and lets so many of
+#: their transactions go first.
+PATIENCE_S = 0.005
+PATIENCE = 8
 
 log = structlog.get_logger("tallymill.store")
 
@@ -38,6 +46,10 @@ class Transactions(Protocol):
             Unavailable: It cannot be written now (disk full, I/O error); nothing of it
                 was stored, whatever `work` made of the error.
         """
+        ...
+
+    def nested(self) -> AbstractContextManager[None]:
+        """Run a block that is undone by itself if it raises, in a group's `work`."""
         ...
 
     def is_open(self) -> bool:
@@ -71,10 +83,13 @@ class Lane(Generic[Item, Outcome]):
         writer: "Writer",
         handler: Handler[Item, Outcome],
         committed: Callable[[Sequence[Outcome]], None] | None,
+        *,
+        is_patient: bool,
     ) -> None:
         self._writer = writer
         self.handler = handler
         self.committed = committed
+        self.is_patient = is_patient
 
     def submit(self, item: Item, size_bytes: int = 0) -> "asyncio.Future[Outcome]":
         """Hand an item over; the future is done once it is durable.
@@ -96,6 +111,8 @@ class Writer:
         self._transactions = transactions
         self._waiting_bytes_max = waiting_bytes_max
         self._waiting: deque[_Work] = deque()
+        self._patient: deque[_Work] = deque()
+        self._passed = 0  # transactions since the last that took patient items along
         self._waiting_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
@@ -117,9 +134,11 @@ class Writer:
         self,
         handler: Handler[Item, Outcome],
         committed: Callable[[Sequence[Outcome]], None] | None = None,
+        *,
+        is_patient: bool = False,
     ) -> Lane[Item, Outcome]:
         """Return a lane; `committed` is called in the loop, in order, before answers."""
-        return Lane(self, handler, committed)
+        return Lane(self, handler, committed, is_patient=is_patient)
 
     def submit(
         self, lane: Lane[Item, Outcome], item: Item, size_bytes: int
@@ -133,7 +152,8 @@ class Writer:
         with self._wake:
             if self._closing:
                 raise Unavailable("The server is shutting down.")
-            self._waiting.append(_Work(lane, item, size_bytes, future))
+            line = self._patient if lane.is_patient else self._waiting
+            line.append(_Work(lane, item, size_bytes, future))
             self._waiting_bytes += size_bytes
             self._wake.notify()
         return future
@@ -155,8 +175,12 @@ class Writer:
     def _take(self) -> list[_Work]:
         """Wait for work and take what one transaction may hold; empty at the end."""
         with self._wake:
-            while not self._waiting and not self._closing:
-                self._wake.wait()
+            while not self._is_wanted():
+                if not self._patient:
+                    self._wake.wait()
+                elif not self._wake.wait_for(self._is_wanted, PATIENCE_S):
+                    break
+            self._take_patient_along()
             group: list[_Work] = []
             size_bytes = 0
             while self._waiting and len(group) < GROUP_ITEMS:
@@ -165,6 +189,18 @@ class Writer:
                 group.append(self._waiting.popleft())
                 size_bytes += group[-1].size_bytes
             return group
+
+    def _is_wanted(self) -> bool:
+        return bool(self._waiting or self._closing)
+
+    def _take_patient_along(self) -> None:
+        """Have what is patient follow what is not, if it has been passed enough."""
+        self._passed += 1
+        if self._waiting and self._passed <= PATIENCE:
+            return
+        self._passed = 0
+        self._waiting.extend(self._patient)
+        self._patient.clear()
 
     def _write(self, group: list[_Work]) -> None:
         by_lane: dict[int, list[_Work]] = {}
@@ -188,7 +224,7 @@ class Writer:
             Exception: The whole transaction is gone; nobody's work in it is stored.
         """
         try:
-            with connection.begin_nested():
+            with self._transactions.nested():
                 outcomes = works[0].lane.handler(connection, [w.item for w in works])
         except Exception as error:
             if not self._transactions.is_open():
@@ -207,10 +243,13 @@ class Writer:
         self._waiting_bytes -= sum(work.size_bytes for work in group)
         told: dict[int, tuple[Lane[Any, Any], list[Any]]] = {}
         for work in group:
-            if work.error is None and work.lane.committed:
-                told.setdefault(id(work.lane), (work.lane, []))[1].append(work.outcome)
+            # In the order in which their handlers ran: several lanes append to the log.
+            outcomes = told.setdefault(id(work.lane), (work.lane, []))[1]
+            if work.error is None:
+                outcomes.append(work.outcome)
         for lane, outcomes in told.values():
-            _tell(lane, outcomes)
+            if outcomes and lane.committed:
+                _tell(lane, outcomes)
         for work in group:
             if work.future.done():
                 continue

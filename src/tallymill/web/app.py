@@ -9,13 +9,17 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
+from tallymill.web.accounts import GetAccount, PostAccount
 from tallymill.web.asgi import App
 from tallymill.web.body import BodyReader, Budget, DecodeGate
 from tallymill.web.docs import docs_routes
 from tallymill.web.drain import Drain
+from tallymill.web.events_live import EventsLive
 from tallymill.web.faults import translate
-from tallymill.web.front import Front, Routes
+from tallymill.web.front import BY_NUMBER, Front, Routes
 from tallymill.web.jobs import GetJobs, PostJobs
+from tallymill.web.lane import Lanes
+from tallymill.web.lanes import HotLanes
 from tallymill.web.live import GetLive
 from tallymill.web.metrics import Metrics
 from tallymill.web.openapi import GetOpenApi
@@ -23,8 +27,10 @@ from tallymill.web.page import console_page, page_routes
 from tallymill.web.parameters import check_parameters
 from tallymill.web.post_events import PostEvents
 from tallymill.web.problems import PROBLEM_JSON, problem_of
+from tallymill.web.put_event import PutEvent
 from tallymill.web.results import GetResult, PostResult
 from tallymill.web.root import GetRoot
+from tallymill.web.routes.accounts import account_routes
 from tallymill.web.routes.events import event_routes
 from tallymill.web.routes.health import health_routes
 from tallymill.web.routes.jobs import job_routes
@@ -40,11 +46,13 @@ class Web:
 
     app: App
     drain: Drain
+    lanes: Lanes  #: what does not need the application
 
 
 def build(services: Services) -> Web:
     """Return the application over these services."""
     drain, metrics = Drain(), Metrics()
+    services.log.subscribe(metrics.stored)
     reader = BodyReader(
         clock=services.clock,
         budget=Budget(),
@@ -52,15 +60,19 @@ def build(services: Services) -> Web:
         limit_bytes=services.limits.body_bytes,
     )
     hot = _hot(services, reader, metrics)
+    events_live = EventsLive(services, reader, drain)
     raw: dict[tuple[str, str], App] = {
         **hot,
         ("GET", "/result"): GetResult(services),
         ("GET", "/statistics/live"): GetLive(services, drain),
+        ("GET", "/events/live"): events_live.get,
+        ("POST", "/events/live"): events_live.post,
         **page_routes(),
         **docs_routes(),
     }
     handlers = [
         *event_routes(services),
+        *account_routes(services),
         *worker_routes(services),
         *statistic_routes(services),
         *schedule_routes(services),
@@ -70,14 +82,20 @@ def build(services: Services) -> Web:
     application = _application(handlers, raw)
     raw["GET", "/openapi.json"] = GetOpenApi(handlers)
     front = Front(
-        Routes(raw=raw, timed=hot.keys(), rest=cast("App", application)),
+        Routes(
+            raw=raw,
+            timed=hot.keys(),
+            sockets={"/events/live": events_live.socket},
+            rest=cast("App", application),
+        ),
         drain=drain,
         metrics=metrics,
         clock=services.clock,
         reader=reader,
         limits=services.limits,
     )
-    return Web(app=front, drain=drain)
+    lanes = HotLanes(services, drain=drain, metrics=metrics)
+    return Web(app=front, drain=drain, lanes=lanes)
 
 
 def _hot(
@@ -91,6 +109,9 @@ def _hot(
         ("POST", "/jobs"): PostJobs(jobs, reader, services.limits),
         ("GET", "/jobs"): GetJobs(jobs),
         ("GET", "/"): GetRoot(services, console_page()),
+        ("POST", "/"): PostAccount(services, reader, services.limits),
+        ("GET", BY_NUMBER): GetAccount(services, metrics),
+        ("PUT", BY_NUMBER): PutEvent(services, reader, metrics),
     }
 
 
@@ -126,11 +147,15 @@ def _application(
     return app
 
 
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile("/[0-9]+" if path == BY_NUMBER else re.escape(path))
+
+
 class _Methods:
     """Which methods a path takes, raw routes included."""
 
     def __init__(self, raw: Mapping[tuple[str, str], App]) -> None:
-        self._known = [(re.compile(re.escape(path)), {verb}) for verb, path in raw]
+        self._known = [(_pattern(path), {verb}) for verb, path in raw]
 
     def learn(self, app: Litestar) -> None:
         """Add the application's routes."""

@@ -4,6 +4,7 @@ What the raw routes share. Nothing here knows a room.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 Scope = MutableMapping[str, Any]
@@ -39,6 +40,26 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+@lru_cache(maxsize=4096)
+def json_start(status: int, length: int) -> Message:
+    """Return the head of an answer of JSON; made once for each length."""
+    return _start(status, length, JSON, ())
+
+
+def whole(
+    status: int,
+    body: bytes,
+    *,
+    content_type: bytes = JSON,
+    headers: Headers = (),
+) -> tuple[Message, Message]:
+    """Return the messages of an answer; `headers` take the place of the safe ones."""
+    return (
+        _start(status, len(body), content_type, headers),
+        {"type": "http.response.body", "body": body},
+    )
+
+
 async def answer(
     send: Send,
     status: int,
@@ -48,17 +69,19 @@ async def answer(
     headers: Headers = (),
 ) -> None:
     """Send a complete answer; `headers` take the place of the safe ones."""
+    for message in whole(status, body, content_type=content_type, headers=headers):
+        await send(message)
+
+
+def _start(status: int, length: int, content_type: bytes, headers: Headers) -> Message:
     given = {name for name, _ in headers}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", content_type),
-                (b"content-length", b"%d" % len(body)),
-                *(pair for pair in SAFE_HEADERS if pair[0] not in given),
-                *headers,
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})
+    return {
+        "type": "http.response.start",
+        "status": status,
+        "headers": [
+            (b"content-type", content_type),
+            (b"content-length", b"%d" % length),
+            *(pair for pair in SAFE_HEADERS if pair[0] not in given),
+            *headers,
+        ],
+    }

@@ -1,6 +1,7 @@
 """Whether the server is on its way out; asked by every request and every stream."""
 
 import asyncio
+from collections.abc import Callable
 
 
 class Drain:
@@ -8,6 +9,7 @@ class Drain:
 
     def __init__(self) -> None:
         self._begun = asyncio.Event()
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def has_begun(self) -> bool:
@@ -16,7 +18,15 @@ class Drain:
 
     def begin(self) -> None:
         """Refuse what comes from now on, and have every stream say farewell."""
+        if self._begun.is_set():
+            return
         self._begun.set()
+        for listener in self._listeners:
+            listener()
+
+    def on_begin(self, listener: Callable[[], None]) -> None:
+        """Have a function called when the drain begins."""
+        self._listeners.append(listener)
 
     async def wait(self) -> None:
         """Return once the drain has begun."""

@@ -38,12 +38,10 @@ def translate(
         path: Of the request.
         allowed: Says which methods a path takes.
     """
-    methods = allowed(path)
-    if isinstance(error, NotFoundException) and not methods:
-        return NotFound(
-            f"There is nothing at {path[:200]!r}; /docs lists what there is."
-        )
-    if isinstance(error, NotFoundException | MethodNotAllowedException):
+    if isinstance(error, NotFoundException):
+        return _nothing_at(path, allowed(path))
+    if isinstance(error, MethodNotAllowedException):
+        methods = allowed(path)
         return WrongMethod(f"{path[:200]!r} takes {methods}.", allowed=methods)
     if isinstance(error, ValidationException):
         return _validation(error)
@@ -52,6 +50,17 @@ def translate(
     if error.status_code < 500:
         return Malformed(f"The body cannot be read as JSON: {error.detail}.")
     return error.__cause__ or error
+
+
+def _nothing_at(path: str, methods: str) -> TallymillError:
+    if methods:
+        return WrongMethod(f"{path[:200]!r} takes {methods}.", allowed=methods)
+    if "/" not in path[1:]:
+        return Malformed(
+            f"{path[:80]!r} is no path of this server, and no account's id, which is a "
+            "positive integer; /docs lists what there is."
+        )
+    return NotFound(f"There is nothing at {path[:200]!r}; /docs lists what there is.")
 
 
 def body_fault(error: msgspec.ValidationError) -> Invalid:

@@ -10,7 +10,7 @@ from typing import Final
 
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
-from tallymill.kernel.errors import NotAllowed, Unavailable
+from tallymill.kernel.errors import NotAllowed, NotFound, TallymillError, Unavailable
 from tallymill.web.asgi import (
     SAFE_HEADERS,
     App,
@@ -27,7 +27,10 @@ from tallymill.web.formats import check_is_json
 from tallymill.web.json_body import check_json
 from tallymill.web.metrics import Metrics
 from tallymill.web.problems import CLOSE, send_problem
+from tallymill.web.sockets import Refusing
 
+#: The path, as the raw routes name it, of whatever has a number only.
+BY_NUMBER: Final = "/{account_id}"
 #: Asked by whoever decides whether to send requests here; answered in a drain too.
 _ALWAYS: Final = frozenset({"/health/live", "/health/ready"})
 
@@ -41,6 +44,7 @@ class Routes:
 
     raw: Mapping[tuple[str, str], App]  #: by method and path
     timed: Collection[tuple[str, str]]  #: those of `raw` that metrics time
+    sockets: Mapping[str, App]  #: WebSockets, by path
     rest: App  #: everything else
 
 
@@ -90,6 +94,17 @@ class _Replay:
         return {"type": "http.request", "body": body, "more_body": False}
 
 
+def _by_number(key: tuple[str, str]) -> tuple[str, str]:
+    """Return the route's key for a path that is a number, or else the key itself.
+
+    A `PUT` to any other single word can only be meant for an account, too.
+    """
+    method, path = key
+    if path[1:].isdigit() or (method == "PUT" and path.rfind("/") <= 0):
+        return method, BY_NUMBER
+    return key
+
+
 class Front:
     """The ASGI application that the server runs."""
 
@@ -104,6 +119,7 @@ class Front:
         limits: Limits,
     ) -> None:
         self._raw = routes.raw
+        self._sockets = routes.sockets
         self._rest = routes.rest
         self._observers = {
             key: metrics.seconds.labels(f"{key[0]} {key[1]}").observe
@@ -117,12 +133,17 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         if scope["method"] == "HEAD":
             # The server leaves the body of the answer out by itself.
             scope = {**scope, "method": "GET"}
         key = scope["method"], scope["path"]
+        if key not in self._raw:
+            key = _by_number(key)
         if self._drain.has_begun and scope["path"] not in _ALWAYS:
             await self._refuse_while_draining(scope, send)
             return
@@ -171,6 +192,21 @@ class Front:
                 raise
             status = await send_problem(scope, send, error)
             self._metrics.refused.labels(str(status)).inc()
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusing = Refusing(send)
+        app = self._sockets.get(scope["path"])
+        if self._drain.has_begun:
+            await self._refuse_while_draining(scope, refusing)
+        elif app is None:
+            error = NotFound(f"There is no WebSocket at {scope['path'][:80]!r}.")
+            await send_problem(scope, refusing, error)
+        else:
+            try:
+                await app(scope, receive, send)
+            except TallymillError as error:
+                status = await send_problem(scope, refusing, error)
+                self._metrics.refused.labels(str(status)).inc()
 
     async def _refuse_while_draining(self, scope: Scope, send: Send) -> None:
         error = Unavailable("The server is shutting down; try again.")

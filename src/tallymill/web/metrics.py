@@ -3,10 +3,13 @@
 In a registry of its own, so that two servers in one process, as in tests, do not meet.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+from tallymill.events.ports import Run
+from tallymill.web.request_seconds import RequestSeconds
 
 
 class Metrics:
@@ -27,13 +30,8 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
-        self.seconds = Histogram(
-            "tallymill_request_seconds",
-            "Seconds from a request's head to its answer, on the hot paths.",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
+        self.seconds = RequestSeconds()
+        self.registry.register(self.seconds)
         self.set_aside = self._gauge(
             "events_set_aside", "Events that did not fit a statistic, ever."
         )
@@ -50,6 +48,10 @@ class Metrics:
         self.in_flight_bytes = self._gauge(
             "body_bytes_in_flight", "Weight of the bodies that are being taken in."
         )
+
+    def stored(self, runs: Sequence[Run]) -> None:
+        """Count what the log has just stored, whoever sent it."""
+        self.accepted.inc(sum([run.count for run in runs]))
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""

@@ -110,7 +110,6 @@ class PostEvents:
     def _count(self, receipt: Receipt, rejected: int) -> None:
         if receipt.replayed:
             return
-        self._metrics.accepted.inc(receipt.accepted)
         if receipt.duplicates:
             self._metrics.duplicates.inc(receipt.duplicates)
         if rejected:

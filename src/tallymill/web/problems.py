@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tallymill.kernel.errors import Overloaded, Refused, TallymillError
-from tallymill.web.asgi import Headers, Scope, Send, answer
+from tallymill.web.asgi import Headers, Message, Scope, Send, answer, whole
 
 log = structlog.get_logger()
 
@@ -152,6 +152,14 @@ async def send_problem(
         send, found.status, found.body, content_type=PROBLEM_JSON, headers=extra
     )
     return found.status
+
+
+def problem_messages(error: BaseException) -> tuple[Message, Message]:
+    """Return the answer to a request without a body that went wrong."""
+    found = problem_of(error)
+    return whole(
+        found.status, found.body, content_type=PROBLEM_JSON, headers=found.headers
+    )
 
 
 def retry_after(seconds: float) -> tuple[bytes, bytes]:

@@ -1,7 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with the guards that it leaves out.
 
 A head that is too large or trickles, and the rest of a refused body, end the
-connection. Who calls: `server`.
+connection. Streams may take a connection over (see `line`).
+Who calls: `server`.
 """
 
 import asyncio
@@ -9,8 +10,12 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
+from tallymill.web.line import CONNECTION, SocketLine, StreamLine
 from tallymill.web.problems import Problem
 
 HEAD_BYTES_MOST: Final = 64 * 1024
@@ -75,15 +80,32 @@ class GuardedProtocol(HttpToolsProtocol):
     _is_refused = False
     _guard: asyncio.TimerHandle | None = None
 
+    @property
+    def wants_head_only(self) -> bool:
+        """See `Connection.wants_head_only`."""
+        return self.scope["method"] == "HEAD"
+
+    def hand_over(self) -> StreamLine:
+        """See `Connection.hand_over`; uvicorn is done with connection and request."""
+        self._disarm()
+        self._unset_keepalive_if_required()
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        line = StreamLine(self.transport, self.server_state)
+        self.cycle.disconnected = True
+        self._forget()
+        return line
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
         self._arm(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Forget the timer and the request."""
         self._disarm()
         super().connection_lost(exc)
+        self._forget()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in, unless a head has had too many."""
@@ -101,6 +123,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
+        self.scope["state"][CONNECTION] = self
         self._is_in_head = True
         self._head_bytes = 0
         self._arm(HEAD_S)
@@ -173,6 +196,41 @@ class GuardedProtocol(HttpToolsProtocol):
         self.cycle.disconnected = True
         self.cycle.message_event.set()
 
+    def _forget(self) -> None:
+        """Let go of what refers back to here, so that no collector is needed."""
+        if self.scope:
+            self.scope["state"].pop(CONNECTION, None)
+        self.cycle = None  # type: ignore[assignment] # as uvicorn has it at first
+        self.parser = None  # type: ignore[assignment] # as uvicorn does at the end
+
     def _time_is_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.abort()
+
+
+class LineWebSocket(WebSocketsSansIOProtocol):
+    """One WebSocket, with a line."""
+
+    _line: SocketLine | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """Offer the line, where the handshake goes well."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self._line = SocketLine(self.transport, self.writable.wait)
+            self.scope["state"][CONNECTION] = self._line
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send one message; a refusal, too, completes the handshake.
+
+        uvicorn would log an error and send a second answer.
+        """
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the stream, if there is one."""
+        super().connection_lost(exc)
+        if self._line is not None:
+            self._line.lose()

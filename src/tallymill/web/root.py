@@ -1,6 +1,8 @@
 """`GET /`: the page for a browser, the rate of events for everybody else."""
 
-from tallymill.web.asgi import App, Receive, Scope, Send, answer, header
+from functools import lru_cache
+
+from tallymill.web.asgi import App, Message, Receive, Scope, Send, header, whole
 from tallymill.web.services import Services
 
 
@@ -16,5 +18,11 @@ class GetRoot:
         if b"text/html" in (header(scope, b"accept") or b""):
             await self._page(scope, receive, send)
             return
-        body = b'{"Rate":%d}' % self._ingest.rate()
-        await answer(send, 200, body, headers=((b"vary", b"accept"),))
+        for message in rate_messages(self._ingest.rate()):
+            await send(message)
+
+
+@lru_cache(maxsize=64)
+def rate_messages(rate: int) -> tuple[Message, Message]:
+    """Return the answer that tells a rate."""
+    return whole(200, b'{"Rate":%d}' % rate, headers=((b"vary", b"accept"),))

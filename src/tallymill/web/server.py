@@ -9,6 +9,7 @@ import contextlib
 import errno
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -16,13 +17,15 @@ import uvicorn
 
 from tallymill.kernel.errors import Conflict, Invalid, TallymillError, Unavailable
 from tallymill.web.app import Web
-from tallymill.web.protocol import GuardedProtocol
+from tallymill.web.lane import LaneProtocol
+from tallymill.web.protocol import LineWebSocket
 
 log = structlog.get_logger()
 
 BACKLOG: Final = 1024  #: connections that the system takes in before we do
 #: Longer than the 60 s of usual proxies, so that it is they who close.
 KEEP_ALIVE_S: Final = 75
+WS_MESSAGE_MOST: Final = 64 * 1024  #: bytes that a client may say at once
 
 
 class HttpServer:
@@ -90,8 +93,11 @@ class HttpServer:
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._web.app,
-            http=GuardedProtocol,
-            ws="none",
+            http=partial(LaneProtocol, lanes=self._web.lanes),  # type: ignore[arg-type] # uvicorn only calls it
+            ws=LineWebSocket,
+            ws_max_size=WS_MESSAGE_MOST,
+            # Costs 50 KB a connection, and a frame could not be shared.
+            ws_per_message_deflate=False,
             lifespan="off",
             interface="asgi3",
             log_config=None,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tallymill.accounts.register import Accounts
 from tallymill.events.ingest import Ingest
 from tallymill.events.model import Limits
 from tallymill.events.ports import EventLog
@@ -12,6 +13,7 @@ from tallymill.jobs.service import Jobs
 from tallymill.jobs.trial import Trials
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.turnstile import Turnstile
+from tallymill.live.hub import Hub
 from tallymill.results.ports import ResultStore
 from tallymill.statistics.answers import Answers
 from tallymill.workers.ports import Ledger
@@ -36,11 +38,13 @@ class Services:
     limits: Limits
     ingest: Ingest
     log: EventLog
+    accounts: Accounts
     ledger: Ledger
     workforce: Workforce
     turnstile: Turnstile
     answers: Answers
     results: ResultStore
+    hub: Hub
     timezone: str  #: IANA name; of previews that name none
     #: A sentence for each reason why the server cannot do its work now.
     troubles: Callable[[], Sequence[str]]

@@ -22,6 +22,7 @@ block = Table(
     Column("first", BigInteger, nullable=False),
     Column("count", BigInteger, nullable=False),
     Column("accepted_at", BigInteger, nullable=False),
+    Column("instance", Text, nullable=False, server_default=""),  # a host name
     Column("payload", LargeBinary, nullable=False),
     Index("block_shard_first", "shard", "first", unique=True),
     Index("block_stream", "stream"),  # and by id, as SQLite and the pages want it

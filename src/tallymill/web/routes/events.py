@@ -35,6 +35,7 @@ class EventBody(msgspec.Struct, frozen=True, kw_only=True):
     shard_id: int
     offset: int  #: its number in the shard, from 0
     accepted_at: datetime
+    instance: str  #: host name of the instance that accepted it
 
 
 class EventsBody(msgspec.Struct, frozen=True):
@@ -146,6 +147,7 @@ def _event(stored: StoredEvent) -> EventBody:
         shard_id=stored.shard,
         offset=stored.offset,
         accepted_at=stored.accepted_at,
+        instance=stored.instance,
     )
 
 

@@ -1,0 +1,1 @@
+"""Watching it move: the hub, its readers, replay from the log, and how events travel."""
