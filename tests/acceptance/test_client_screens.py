@@ -200,7 +200,7 @@ def test_data_cannot_command_the_terminal(seat, product):
         12,
         '\x1b]0;owned\x07\x1b[2Jgone\r\n\x9b5n\u202egnp.exe \U0001f600 "q" \\',
     )
-    client.wait_for(lambda lines: data_of(lines))
+    client.wait_for(data_of)
 
     shown = next(line for line in client.lines if "owned" in line)
     assert (
