@@ -160,3 +160,16 @@ def test_a_reader_that_leaves_is_no_failure(product, tmp_path):
 
         assert client.wait(30) == 0
         assert client.stderr.read() == b""
+
+
+def test_a_server_that_is_none_of_ours_ends_it_with_1(product, tmp_path):
+    """
+    With a sentence on standard error, and nothing on standard output.
+    """
+    state = ["--state", str(tmp_path / "state.json")]
+    wanted = ["--json", "--accounts", "1", "--url", f"{product.url}/docs"]
+    client = Piped(tmp_path, *wanted, *state)
+
+    assert client.end() == 1
+    assert client.out == []
+    assert "cannot be listened to" in "".join(client.err)

@@ -186,7 +186,7 @@ class Follower:
             async for piece in pieces:
                 ended = await self._take(list(reader.feed(piece)), catching_up)
                 self._retry_ms = reader.retry_ms
-                await self._move(reader.last_event_id)
+                await self._move(reader.last_event_id, is_idle=not piece)
                 # An idle second says that all has come, where no position says it.
                 if catching_up is None or not piece or self._is_done(catching_up):
                     await self._tell_back(url, catching_up)
@@ -226,7 +226,6 @@ class Follower:
             elif event.type == "gap":
                 await self._tell(wanted)
                 wanted = []
-                await self._tell_listening()
                 await self._audience.gap(event.data)
             else:
                 ended = _LAST_WORDS.get(event.type, ended)
@@ -241,8 +240,9 @@ class Follower:
             await self._audience.events(events)
             await self._move(events[-1].id)
 
-    async def _move(self, position: str) -> None:
-        if position and position != self._position:
+    async def _move(self, position: str, *, is_idle: bool = False) -> None:
+        """Remember a position; an idle moment is a good one to keep it in a file."""
+        if position and (is_idle or position != self._position):
             self._position = position
             await self._audience.moved(position)
 
