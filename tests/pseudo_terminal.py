@@ -38,9 +38,13 @@ class Glass:
         self.strange: list[str] = []  #: what a terminal would obey and this does not
 
     @property
-    def lines(self) -> list[str]:
-        """Every line so far; cells that were never written to are not there."""
-        return ["".join(line) for line in self._lines]
+    def count(self) -> int:
+        """How many lines there are so far."""
+        return len(self._lines)
+
+    def lines(self, first: int = 0) -> list[str]:
+        """Return the lines from one on; cells never written to are not there."""
+        return ["".join(line) for line in self._lines[first:]]
 
     def write(self, text: str) -> None:
         """Obey a piece of output."""
@@ -164,7 +168,7 @@ class Seat:
     @property
     def lines(self) -> list[str]:
         """What has been on the screen from the first line to the last."""
-        return self.glass.lines
+        return self.glass.lines()
 
     def type(self, keys: str) -> None:
         """Press keys."""
@@ -187,19 +191,25 @@ class Seat:
         return bool(piece)
 
     def wait_for(
-        self, is_there: str | Callable[[list[str]], object], within_s: float = WITHIN_S
+        self,
+        is_there: str | Callable[[list[str]], object],
+        *,
+        first: int = 0,
+        within_s: float = WITHIN_S,
     ) -> None:
         """Return once a line is on the screen, or what a function looks for.
 
         Args:
-            is_there: A whole line, or a function of all lines.
+            is_there: A whole line, or a function of the lines.
+            first: Number of the first line to look at.
             within_s: After which the test fails.
         """
         found = is_there if callable(is_there) else lambda lines: is_there in lines
         until = time.monotonic() + within_s
-        while not found(self.lines):
+        is_new = True
+        while not (is_new and found(self.glass.lines(first))):
             assert time.monotonic() < until, "\n".join(self.lines[-60:])
-            self.look(0.05)
+            is_new = self.look(0.05)
 
     def end(self, within_s: float = WITHIN_S) -> int:
         """Return the exit status once the program has ended."""

@@ -184,7 +184,7 @@ def test_events_never_break_what_is_typed(seat, product):
 
     assert data_of(client.lines) == [f"n{number}" for number in range(len(typed))]
     assert all(line.startswith("<") for line in client.lines[2:-1])
-    client.type(CTRL_C)
+    client.send(signal.SIGINT)
     client.wait_for(lambda lines: lines[-2:] == [OPTIONS, ">"])
     assert typed not in "".join(client.lines)
 

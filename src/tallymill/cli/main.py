@@ -21,8 +21,8 @@ from tallymill.kernel.errors import TallymillError
 #: In the order of the help. Each is a file beside this one, with a function of that
 #: name, or with an `app` of several commands.
 COMMANDS: Final = (
-    "init", "serve", "demo", "send", "watch", "client", "feed", "jobs", "statistics",
-    "check", "version",
+    "init", "serve", "demo", "send", "watch", "client", "feed", "accounts", "jobs",
+    "statistics", "check", "version",
 )  # fmt: skip
 
 

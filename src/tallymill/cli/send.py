@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from tallymill.cli.batches import BATCH_EVENTS, Batch, batches, read_events
 from tallymill.cli.connection import Call, Server, connected, decoded
 from tallymill.cli.options import Json, Url
+from tallymill.cli.send_account import send_to_account
 from tallymill.cli.terminal import note, say, say_json, stderr
 from tallymill.events.model import DEFAULT_STREAM
 from tallymill.kernel.clock import SystemClock
@@ -61,6 +62,15 @@ Key = Annotated[
         show_default="a random one",
     ),
 ]
+Account = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Send each argument, a text, as an event of this account; - is the lines "
+        "of standard input.",
+        show_default=False,
+    ),
+]
 
 
 def send(  # noqa: PLR0913 - one parameter an option
@@ -73,9 +83,14 @@ def send(  # noqa: PLR0913 - one parameter an option
     partial: Partial = False,
     single_shard: SingleShard = False,
     key: Key = None,
+    account: Account = None,
     json: Json = False,
 ) -> None:
     """Send events, in batches, each durable before the next; retries what may be."""
+    if account is not None:
+        texts = [*(events or ([] if data else [STDIN])), *(data or [])]
+        send_to_account(account, texts, url=url, key=key, as_json=json)
+        return
     wanted = _wanted(events or ([] if data else [STDIN]), data or [])
     params = {
         "stream": stream,

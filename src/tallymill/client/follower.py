@@ -26,6 +26,11 @@ BACKOFF: Final = Backoff(first_s=0.25, most_s=5.0)
 SILENCE_S: Final = 25.0
 #: A line that held for so long was a good one; what fails next is a first failure.
 STEADY_S: Final = 2.0
+#: The types of events after which the server ends the line, and what they mean.
+_LAST_WORDS: Final = {
+    "farewell": "the server is shutting down",
+    "slow": "this client took the events too slowly",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +77,6 @@ class Audience(Protocol):
     async def moved(self, position: str) -> None:
         """All up to a position has been told."""
         ...
-
-
-class _Reason(msgspec.Struct):
-    reason: str = ""
 
 
 class Follower:
@@ -161,6 +162,7 @@ class Follower:
         try:
             await self._stay_from(url)
         except UnusablePosition as error:
+            await self._tell_listening()
             await self._audience.gap(
                 msgspec.json.encode({"reason": error.detail}).decode()
             )
@@ -184,7 +186,7 @@ class Follower:
             async for piece in pieces:
                 ended = await self._take(list(reader.feed(piece)), catching_up)
                 self._retry_ms = reader.retry_ms
-                await self._move(reader.last_event_id)
+                await self._move(reader.last_event_id, is_idle=not piece)
                 # An idle second says that all has come, where no position says it.
                 if catching_up is None or not piece or self._is_done(catching_up):
                     await self._tell_back(url, catching_up)
@@ -224,10 +226,9 @@ class Follower:
             elif event.type == "gap":
                 await self._tell(wanted)
                 wanted = []
-                await self._tell_listening()
                 await self._audience.gap(event.data)
-            elif event.type in {"farewell", "slow"}:
-                ended = _reason(event.data)
+            else:
+                ended = _LAST_WORDS.get(event.type, ended)
         await self._tell(wanted)
         return ended
 
@@ -239,8 +240,9 @@ class Follower:
             await self._audience.events(events)
             await self._move(events[-1].id)
 
-    async def _move(self, position: str) -> None:
-        if position and position != self._position:
+    async def _move(self, position: str, *, is_idle: bool = False) -> None:
+        """Remember a position; an idle moment is a good one to keep it in a file."""
+        if position and (is_idle or position != self._position):
             self._position = position
             await self._audience.moved(position)
 
@@ -281,10 +283,3 @@ class Follower:
         if failures == 1 and self._retry_ms is not None:
             return min(BACKOFF.most_s, self._retry_ms / 1000)
         return BACKOFF.wait_s(failures, self._random.random())
-
-
-def _reason(data: str) -> str:
-    try:
-        return msgspec.json.decode(data, type=_Reason).reason or "it said so"
-    except msgspec.MsgspecError:
-        return "it said so"

@@ -5,7 +5,7 @@ alone, so that neither an event nor the echo of a key can land within what is ty
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -97,6 +97,15 @@ class Screen:
                 await self.show([HINT])
 
 
+class _KeptHistory(FileHistory):
+    """A history in a file that may become unwritable at any time."""
+
+    def store_string(self, string: str) -> None:
+        """Keep a line, unless it cannot be kept: the person is not to be disturbed."""
+        with suppress(OSError):
+            super().store_string(string)
+
+
 def _history(path: Path | None) -> History:
     """Return a history in a file, or, where that cannot be, for this run only."""
     if path is None:
@@ -104,6 +113,7 @@ def _history(path: Path | None) -> History:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
+        path.read_bytes()
     except OSError:
         return InMemoryHistory()
-    return FileHistory(str(path))
+    return _KeptHistory(str(path))

@@ -14,6 +14,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
+from tallymill.web.account_operations import ACCOUNT_OPERATIONS
 from tallymill.web.asgi import Receive, Scope, Send, answer
 from tallymill.web.operations import OPERATIONS, Operation
 from tallymill.web.problems import Problem
@@ -70,7 +71,9 @@ def describe(handlers: Sequence[HTTPRouteHandler]) -> Json:
     for item in document["paths"].values():
         for described in item.values():
             described["summary"] = described["description"].partition("\n")[0]
-    for operation in OPERATIONS:
+            # The framework's own words for a bad parameter; ours is 422.
+            described["responses"].pop("400", None)
+    for operation in [*OPERATIONS, *ACCOUNT_OPERATIONS]:
         item = document["paths"].setdefault(operation.path, {})
         item[operation.method] = _described(operation, schemas)
     _schema_of(Problem, schemas)
@@ -96,7 +99,7 @@ def _described(operation: Operation, schemas: Json) -> Json:
                 "name": parameter.name,
                 "in": parameter.place,
                 "description": parameter.description,
-                "required": False,
+                "required": parameter.place == "path",
                 "schema": parameter.schema,
             }
             for parameter in operation.parameters
@@ -143,9 +146,6 @@ def _add_problems(described: Json, *, has_name: bool) -> None:
         statuses.add("422")
     if "requestBody" in described:
         statuses |= {"400", "413", "415", "422"}
-    else:
-        # The framework's own words for a bad parameter; ours is 422.
-        described["responses"].pop("400", None)
     problem = {"$ref": _REF.format(name="Problem")}
     for status in sorted(statuses):
         described["responses"][status] = {

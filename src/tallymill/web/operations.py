@@ -30,7 +30,7 @@ _CLOUD_EVENT: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One query parameter or header; none is required."""
+    """One parameter; only one of the path is required."""
 
     name: str
     description: str

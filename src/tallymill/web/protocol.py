@@ -111,6 +111,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take bytes in, unless a head has had too many."""
         completed = self._completed
         super().data_received(data)
+        # No cycle: the connection was handed over, or what came was no request.
+        if self.cycle is None:
+            return
         if not self._is_in_head and not self.cycle.response_complete:
             self._arm(STALL_S, self._body_stalls)
         # What ended a body, in this very piece, is no part of a head.

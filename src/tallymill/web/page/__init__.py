@@ -16,5 +16,5 @@ def page_routes() -> dict[tuple[str, str], App]:
     folder = files("tallymill.web.page")
     return {
         ("GET", f"/page/{name}"): StaticFile(folder / name)
-        for name in ("page.css", "page.js")
+        for name in ("page.css", "page.js", "live.css", "live.js")
     }

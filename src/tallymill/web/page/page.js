@@ -6,13 +6,11 @@ const EACH_MS = 1000;
 const AGAIN_MS = 2000;
 const SHOWN_RESULTS = 10;
 const SHOWN_CHARACTERS = 400;
-const SECONDS_OF_CURVE = 120;
 
 const byId = (id) => document.getElementById(id);
 const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 6 });
 const times = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const statistics = new Map();
-const rates = [];
 let resultsTotal = 0;
 
 function make(tag, className, ...children) {
@@ -103,17 +101,14 @@ async function ask(path) {
 }
 
 async function showRate() {
-  const rate = (await (await ask("/")).json()).Rate;
-  rates.push(rate);
-  if (rates.length > SECONDS_OF_CURVE) rates.shift();
-  const peak = Math.max(...rates, 1);
-  const step = 240 / (SECONDS_OF_CURVE - 1);
-  const first = SECONDS_OF_CURVE - rates.length;
-  const points = rates.map((each, index) =>
-    `${((first + index) * step).toFixed(1)},${(46 - (each / peak) * 44).toFixed(1)}`);
+  const { rate, history } = await (await ask("/rate")).json();
+  const peak = Math.max(...history, 1);
+  const step = 240 / (history.length - 1);
+  const points = history.map((each, index) =>
+    `${(index * step).toFixed(1)},${(46 - (each / peak) * 44).toFixed(1)}`);
   byId("curve").firstElementChild.setAttribute("points", points.join(" "));
   byId("rate").textContent = numbers.format(rate);
-  byId("peak").textContent = numbers.format(Math.max(...rates));
+  byId("peak").textContent = numbers.format(Math.max(...history));
 }
 
 async function showWorkers() {
