@@ -1,6 +1,7 @@
 """Jobs from their due time to the destination, on a real database."""
 
 import asyncio
+import builtins
 import json
 from datetime import date, timedelta
 
@@ -554,6 +555,63 @@ async def test_a_function_that_raises_fails_its_run_and_says_where(
     assert record.run.state.value == "failed"
     assert "ZeroDivisionError: division by zero" in record.run.error
     assert "test_jobs_running.py, line" in record.run.error
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "CancelledError"])
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "plain"])
+async def test_a_function_that_would_end_the_server_fails_its_run_only(
+    house, clock, error, is_async
+):
+    """
+    The run was taken up again at each start, and ended the server each time.
+    """
+    kinds = {"CancelledError": asyncio.CancelledError, **vars(builtins)}
+
+    async def asynchronous(run):
+        raise kinds[error]
+
+    def plain(run):
+        raise kinds[error]
+
+    await house.jobs.reconcile(
+        [
+            ProjectJob(
+                fields={"name": "leaver", "cron_string": "0 * * * *"},
+                origin="code",
+                function=asynchronous if is_async else plain,
+                place="jobs/leaver.py",
+            )
+        ]
+    )
+    clock.advance(3600)
+    await house.settle()
+
+    run = (await house.runs.of_job("leaver")).records[0].run
+    assert run.state.value == "failed"
+    assert f"raised {error}" in run.error
+
+
+async def test_a_function_that_cancels_its_own_task_fails_its_run(house, clock):
+    async def leaver(run):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    await house.jobs.reconcile(
+        [
+            ProjectJob(
+                fields={"name": "leaver", "cron_string": "0 * * * *"},
+                origin="code",
+                function=leaver,
+                place="jobs/leaver.py",
+            )
+        ]
+    )
+    clock.advance(3600)
+    await house.settle()
+
+    run = (await house.runs.of_job("leaver")).records[0].run
+    assert run.state.value == "failed"
+    assert "cancelled" in run.error
 
 
 async def test_reconciling_twice_changes_nothing(house):
