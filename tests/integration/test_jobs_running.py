@@ -248,6 +248,63 @@ async def test_a_run_that_somebody_else_has_taken_over_is_let_go(house, clock):
     assert record.run.attempt == 2
 
 
+async def test_a_run_whose_end_was_not_written_is_taken_up_while_others_go_on(
+    house, clock
+):
+    """
+    The heartbeat of the others prolonged its lease for ever.
+    """
+    begun = asyncio.Event()
+
+    async def hang():
+        begun.set()
+        await asyncio.Event().wait()
+
+    house.sources.answers[SQL] = hang
+    house.runner._store = Broken(house.run_store)
+    await house.jobs.add({**REPORT, "timeout": "1 day"})
+    await house.jobs.add({**REPORT, "name": "unwritten", "source": None, "query": None})
+    clock.advance(3600)
+    await house.agenda.pass_once()
+    async with started(house.runner):
+        await begun.wait()
+
+        async def is_taken_up():
+            clock.advance(LEASE_S / 3)
+            await house.runner._store.beaten.wait()
+            house.runner._store.beaten.clear()
+            run = (await house.runs.of_job("unwritten")).records[0].run
+            return run.state.value == "succeeded"
+
+        async with asyncio.timeout(5):
+            await until(is_taken_up)
+
+    assert (await house.runs.of_job("unwritten")).records[0].run.attempt == 2
+
+
+class Broken:
+    """A queue whose first `finish` fails in a way that nobody foresaw."""
+
+    def __init__(self, store):
+        self._store = store
+        self._is_broken = True
+        self.beaten = asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def beat(self, *arguments):
+        mine = await self._store.beat(*arguments)
+        self.beaten.set()
+        return mine
+
+    async def finish(self, *arguments):
+        if self._is_broken:
+            self._is_broken = False
+            raise RuntimeError("nobody foresaw this")
+        return await self._store.finish(*arguments)
+
+
 async def test_what_is_due_while_the_last_one_goes_on_is_a_row_of_its_own(house, clock):
     go_on = asyncio.Event()
 
