@@ -179,11 +179,34 @@ async def test_a_heartbeat_prolongs_and_tells_what_is_still_mine(queue):
         claimed[1].run.id, claimed[1].fence, succeeded(claimed[1].run)
     )
 
-    mine = await queue.runs.beat("me", NOON + 2 * LEASE)
+    ids = [each.run.id for each in claimed]
+    mine = await queue.runs.beat("me", ids, NOON + 2 * LEASE)
     taken = await queue.claim("other", now=NOON + LEASE)
 
     assert mine == {claimed[0].run.id}
     assert taken == ()
+
+
+async def test_a_run_that_its_holder_does_not_name_is_not_prolonged(queue):
+    """
+    Its task has ended without a word; nothing else would ever take it up again.
+    """
+    await queue.fill("a", "b")
+    forgotten, going_on = await queue.claim("me")
+
+    mine = await queue.runs.beat("me", [going_on.run.id], NOON + 2 * LEASE)
+    taken = await queue.claim("me", now=NOON + LEASE)
+
+    assert mine == {going_on.run.id}
+    assert [each.run.id for each in taken] == [forgotten.run.id]
+
+
+async def test_nobody_prolongs_what_another_holds(queue):
+    await queue.fill("a")
+    (claimed,) = await queue.claim("other")
+
+    assert await queue.runs.beat("me", [claimed.run.id], NOON + 2 * LEASE) == set()
+    assert len(await queue.claim("me", now=NOON + LEASE)) == 1
 
 
 async def test_the_only_process_takes_up_at_once_what_the_last_one_left(queue):

@@ -1,6 +1,7 @@
 """Jobs from their due time to the destination, on a real database."""
 
 import asyncio
+import builtins
 import json
 from datetime import date, timedelta
 
@@ -245,6 +246,63 @@ async def test_a_run_that_somebody_else_has_taken_over_is_let_go(house, clock):
     record = (await house.runs.of_job("report")).records[0]
     assert record.run.state.value == "running"
     assert record.run.attempt == 2
+
+
+async def test_a_run_whose_end_was_not_written_is_taken_up_while_others_go_on(
+    house, clock
+):
+    """
+    The heartbeat of the others prolonged its lease for ever.
+    """
+    begun = asyncio.Event()
+
+    async def hang():
+        begun.set()
+        await asyncio.Event().wait()
+
+    house.sources.answers[SQL] = hang
+    house.runner._store = Broken(house.run_store)
+    await house.jobs.add({**REPORT, "timeout": "1 day"})
+    await house.jobs.add({**REPORT, "name": "unwritten", "source": None, "query": None})
+    clock.advance(3600)
+    await house.agenda.pass_once()
+    async with started(house.runner):
+        await begun.wait()
+
+        async def is_taken_up():
+            clock.advance(LEASE_S / 3)
+            await house.runner._store.beaten.wait()
+            house.runner._store.beaten.clear()
+            run = (await house.runs.of_job("unwritten")).records[0].run
+            return run.state.value == "succeeded"
+
+        async with asyncio.timeout(5):
+            await until(is_taken_up)
+
+    assert (await house.runs.of_job("unwritten")).records[0].run.attempt == 2
+
+
+class Broken:
+    """A queue whose first `finish` fails in a way that nobody foresaw."""
+
+    def __init__(self, store):
+        self._store = store
+        self._is_broken = True
+        self.beaten = asyncio.Event()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def beat(self, *arguments):
+        mine = await self._store.beat(*arguments)
+        self.beaten.set()
+        return mine
+
+    async def finish(self, *arguments):
+        if self._is_broken:
+            self._is_broken = False
+            raise RuntimeError("nobody foresaw this")
+        return await self._store.finish(*arguments)
 
 
 async def test_what_is_due_while_the_last_one_goes_on_is_a_row_of_its_own(house, clock):
@@ -554,6 +612,63 @@ async def test_a_function_that_raises_fails_its_run_and_says_where(
     assert record.run.state.value == "failed"
     assert "ZeroDivisionError: division by zero" in record.run.error
     assert "test_jobs_running.py, line" in record.run.error
+
+
+@pytest.mark.parametrize("error", ["SystemExit", "KeyboardInterrupt", "CancelledError"])
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "plain"])
+async def test_a_function_that_would_end_the_server_fails_its_run_only(
+    house, clock, error, is_async
+):
+    """
+    The run was taken up again at each start, and ended the server each time.
+    """
+    kinds = {"CancelledError": asyncio.CancelledError, **vars(builtins)}
+
+    async def asynchronous(run):
+        raise kinds[error]
+
+    def plain(run):
+        raise kinds[error]
+
+    await house.jobs.reconcile(
+        [
+            ProjectJob(
+                fields={"name": "leaver", "cron_string": "0 * * * *"},
+                origin="code",
+                function=asynchronous if is_async else plain,
+                place="jobs/leaver.py",
+            )
+        ]
+    )
+    clock.advance(3600)
+    await house.settle()
+
+    run = (await house.runs.of_job("leaver")).records[0].run
+    assert run.state.value == "failed"
+    assert f"raised {error}" in run.error
+
+
+async def test_a_function_that_cancels_its_own_task_fails_its_run(house, clock):
+    async def leaver(run):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    await house.jobs.reconcile(
+        [
+            ProjectJob(
+                fields={"name": "leaver", "cron_string": "0 * * * *"},
+                origin="code",
+                function=leaver,
+                place="jobs/leaver.py",
+            )
+        ]
+    )
+    clock.advance(3600)
+    await house.settle()
+
+    run = (await house.runs.of_job("leaver")).records[0].run
+    assert run.state.value == "failed"
+    assert "cancelled" in run.error
 
 
 async def test_reconciling_twice_changes_nothing(house):

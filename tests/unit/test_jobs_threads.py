@@ -47,3 +47,25 @@ async def test_an_asker_who_has_gone_is_not_missed():
     go_on.set()
 
     assert await in_own_thread(lambda: 1) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SystemExit(1), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_whatever_ends_the_thread_is_told_to_the_asker(error):
+    """
+    One that was lost left the asker waiting until the job's time was over.
+    """
+
+    def work():
+        raise error
+
+    with pytest.raises(type(error)):
+        await in_own_thread(work)
+
+
+async def test_a_stop_iteration_is_told_as_of_any_coroutine():
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await in_own_thread(lambda: next(iter(())))

@@ -54,7 +54,7 @@ class Asker:
     async def _ask(self, run: Run, job: Job) -> bytes:
         ask = job.ask
         if ask.function:
-            return answer_of(await self._call(run, job))
+            return await self._call(run, job)
         if ask.statistic:
             value = await self._statistics.value_of(ask.statistic)
             return answer_of_statistic(ask.statistic, value)
@@ -82,7 +82,7 @@ class Asker:
         )
         return await self._sources.ask(question)
 
-    async def _call(self, run: Run, job: Job) -> object:
+    async def _call(self, run: Run, job: Job) -> bytes:
         function = self._functions.get(job.id)
         if function is None:
             raise QueryFailed(
@@ -104,13 +104,18 @@ class Asker:
         }
         try:
             if inspect.iscoroutinefunction(function):
-                return await function(JobRun(**place))
+                return answer_of(await function(JobRun(**place)))
             loop = asyncio.get_running_loop()
             handle = BlockingJobRun(**place, loop=loop)
-            return await in_own_thread(lambda: function(handle))
+            return answer_of(await in_own_thread(lambda: function(handle)))
         except TallymillError:
             raise
-        except Exception as exc:
+        except asyncio.CancelledError as exc:
+            if _is_being_cancelled():
+                raise
+            raise QueryFailed(_told(exc)) from exc
+        except BaseException as exc:
+            # `exit()` in a user's function must not end the server.
             raise QueryFailed(_told(exc)) from exc
 
 
@@ -136,12 +141,14 @@ async def within(clock: Clock, timeout_s: float, asking: Coroutine[Any, Any, T])
     """Return what a coroutine returns; cancel it when its time is over.
 
     Raises:
-        QueryFailed: It took longer than `timeout_s` seconds.
+        QueryFailed: It took longer than `timeout_s` seconds, or cancelled itself.
     """
     question = asyncio.ensure_future(asking)
     timer = asyncio.ensure_future(clock.sleep(timeout_s))
     try:
         await asyncio.wait({question, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if question.cancelled():
+            raise QueryFailed("The job's function cancelled itself.")
         if question.done():
             return question.result()
         raise QueryFailed(
@@ -161,7 +168,13 @@ def _forget(question: asyncio.Future[Any]) -> None:
         question.exception()
 
 
-def _told(exc: Exception) -> str:
+def _is_being_cancelled() -> bool:
+    """Whether somebody cancels this task, or the function only raised the error."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told(exc: BaseException) -> str:
     """Return what a user's function raised, and in which line."""
     frames = traceback.extract_tb(exc.__traceback__)
     place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""

@@ -151,8 +151,13 @@ class RunStore(Protocol):
         """
         ...
 
-    async def beat(self, holder: str, lease_until: datetime) -> frozenset[str]:
-        """Prolong the leases of a holder's runs; returns the ids that it still has."""
+    async def beat(
+        self, holder: str, run_ids: Collection[str], lease_until: datetime
+    ) -> frozenset[str]:
+        """Prolong the leases of those of these runs that a holder has; return their ids.
+
+        What it has and does not name is left to its lease.
+        """
         ...
 
     async def release(self, holder: str, now: datetime) -> int:

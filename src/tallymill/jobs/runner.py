@@ -149,7 +149,8 @@ class Runner:
             before = list(self._going_on.items())
             lease_until = self._clock.now() + timedelta(seconds=LEASE_S)
             try:
-                mine = await self._store.beat(self._holder, lease_until)
+                ids = [run_id for run_id, _ in before]
+                mine = await self._store.beat(self._holder, ids, lease_until)
             except TallymillError as exc:
                 log.warning("runner.waits", reason=exc.detail)
                 continue
@@ -170,7 +171,7 @@ class Runner:
             ending = await self._ending(claimed)
             is_mine = await self._finish(run.id, claimed.fence, ending)
         except Exception:
-            # The lease ends by itself, and the run is taken up again.
+            # No heartbeat names it any more: its lease ends, and it is taken up again.
             log.exception("run.failed_to_finish", run=run.id, job=run.job_id)
             return
         if is_mine and ending.parcel:

@@ -23,6 +23,8 @@ async def in_own_thread(work: Callable[[], T]) -> T:
 
     Raises:
         Unavailable: `THREADS_MOST` of them have not ended.
+        BaseException: Whatever the work raises, `SystemExit` included; what a coroutine
+            cannot raise (`StopIteration`) as `RuntimeError`.
     """
     if not _places.acquire(blocking=False):
         raise Unavailable(
@@ -30,22 +32,19 @@ async def in_own_thread(work: Callable[[], T]) -> T:
             "them async, or give what they wait for a time limit."
         )
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
+    # Errors travel as values: a future takes not every one, and would never be settled.
+    future: asyncio.Future[tuple[list[T], BaseException | None]] = loop.create_future()
 
-    def settle(result: list[T], error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result[0])
+    def settle(result: list[T], error: BaseException | None) -> None:
+        if not future.done():
+            future.set_result((result, error))
 
     def target() -> None:
         result: list[T] = []
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             result.append(work())
-        except Exception as exc:  # noqa: BLE001 - handed to the waiting caller
+        except BaseException as exc:  # noqa: BLE001 - handed to the waiting caller
             error = exc
         finally:
             _places.release()
@@ -53,4 +52,7 @@ async def in_own_thread(work: Callable[[], T]) -> T:
             loop.call_soon_threadsafe(settle, result, error)
 
     threading.Thread(target=target, name="tallymill-job", daemon=True).start()
-    return await future
+    result, error = await future
+    if error is not None:
+        raise error
+    return result[0]

@@ -1,6 +1,6 @@
 """The queue of runs, and what finishes one: outcome, result and delivery together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -122,11 +122,13 @@ class SqlRunStore:
 
         return await self._database.write(unit)
 
-    async def beat(self, holder: str, lease_until: datetime) -> frozenset[str]:
+    async def beat(
+        self, holder: str, run_ids: Collection[str], lease_until: datetime
+    ) -> frozenset[str]:
         """See `RunStore.beat`."""
 
         def unit(connection: Connection) -> frozenset[str]:
-            mine = and_(IS_RUNNING, run.c.holder == holder)
+            mine = and_(IS_RUNNING, run.c.holder == holder, run.c.id.in_(run_ids))
             connection.execute(
                 update(run).where(mine).values(lease_until=to_micros(lease_until))
             )
