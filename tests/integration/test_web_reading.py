@@ -272,7 +272,7 @@ async def test_a_head_request_is_answered_like_a_get_without_its_body(house):
 async def test_what_is_not_there_is_a_404_and_a_wrong_method_a_405(house):
     missing = await get(house, "/nowhere/at/all", 404)
     wrong = await house.client.request("DELETE", "/events")
-    raw_only = await house.client.put("/result", json={})
+    raw_only = await house.client.patch("/result", json={})
     wrong_too = await house.client.post("/workers/5", json={})
 
     assert missing.json()["title"] == "Not found"

@@ -11,7 +11,10 @@ from typing import Final
 
 import msgspec
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -81,6 +84,15 @@ class GuardedProtocol(HttpToolsProtocol):
     _guard: asyncio.TimerHandle | None = None
 
     @property
+    def _cycle(self) -> RequestResponseCycle | None:
+        """The request that is answered now.
+
+        uvicorn says that there always is one; there is none before the first request,
+        in an upgrade, and after the connection was handed over.
+        """
+        return self.cycle
+
+    @property
     def wants_head_only(self) -> bool:
         """See `Connection.wants_head_only`."""
         return self.scope["method"] == "HEAD"
@@ -111,10 +123,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Take bytes in, unless a head has had too many."""
         completed = self._completed
         super().data_received(data)
-        # No cycle: the connection was handed over, or what came was no request.
-        if self.cycle is None:
-            return
-        if not self._is_in_head and not self.cycle.response_complete:
+        cycle = self._cycle
+        if not self._is_in_head and cycle and not cycle.response_complete:
             self._arm(STALL_S, self._body_stalls)
         # What ended a body, in this very piece, is no part of a head.
         if not self._is_in_head or self._completed != completed:
@@ -136,14 +146,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._disarm()
         super().on_headers_complete()
-        if self.scope["method"] != "HEAD":  # nothing follows the head of its answer
+        # After the head of an answer to HEAD nothing follows.
+        if self._cycle and self.scope["method"] != "HEAD":
             self.cycle.transport = WholeHead(self.transport)  # type: ignore[assignment] # all that it calls
 
     def on_message_complete(self) -> None:
         """End a request; what comes next is another's head."""
         super().on_message_complete()
         self._disarm()
-        if self.cycle.response_complete:
+        if self._cycle and self._cycle.response_complete:
             # Its rest came after the answer: nobody else waits for what follows.
             self._arm(self.timeout_keep_alive)
         self._completed += 1
