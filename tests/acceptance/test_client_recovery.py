@@ -52,7 +52,7 @@ class Sender(threading.Thread):
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         self._number = number
         # Accounts of its own, so that their order is known.
-        self._accounts = (*ACCOUNTS, *OTHERS)[number::SENDERS]
+        self.accounts = (*ACCOUNTS, *OTHERS)[number::SENDERS]
         self._halt = threading.Event()
         self.acknowledged = defaultdict(list)  #: data by account, in order
 
@@ -64,7 +64,7 @@ class Sender(threading.Thread):
         chance = random.Random(self._number)
         due, sent = time.monotonic(), 0
         while not self._halt.wait(max(0, due - time.monotonic())):
-            account, data = chance.choice(self._accounts), f"{self._number}.{sent}"
+            account, data = chance.choice(self.accounts), f"{self._number}.{sent}"
             if not self._put(account, data):
                 break
             self.acknowledged[account].append(data)
@@ -91,6 +91,13 @@ class Sender(threading.Thread):
 
 def data_in(lines):
     return [event[2] for event in map(EVENT.fullmatch, lines) if event]
+
+
+def by_account(lines):
+    shown = defaultdict(list)
+    for event in filter(None, map(EVENT.fullmatch, lines)):
+        shown[int(event[1])].append(event[2])
+    return shown
 
 
 def has(pattern):
@@ -144,7 +151,7 @@ def test_twenty_kills_lose_and_repeat_nothing(tmp_path):
                 if account in ACCOUNTS
             }
             last = {data[-1] for data in sent.values()}
-            client.wait_for(lambda lines: last <= set(data_in(lines)), first=told)
+            client.wait_for(lambda lines: last <= set(data_in(lines)))
             client.wait_for(has(BACK), first=told)
             leave(client)
 
@@ -154,9 +161,7 @@ def test_twenty_kills_lose_and_repeat_nothing(tmp_path):
 
 def _reconcile(lines, sent):
     """Check that each line is whole, and each event there once, in order."""
-    shown = defaultdict(list)
-    for event in filter(None, map(EVENT.fullmatch, lines)):
-        shown[int(event[1])].append(event[2])
+    shown = by_account(lines)
     assert set(shown) == set(sent) == set(ACCOUNTS)
     for account, data in sent.items():
         # What was under way when the senders stopped may be stored all the same.
@@ -221,3 +226,36 @@ def test_another_database_behind_the_url_is_told(tmp_path):
 
     assert text.count("gap: The id is of another database") == 1
     assert "shutting down" in next(filter(LOST.fullmatch, client.lines))
+
+
+def test_a_killed_client_goes_on_where_it_was(tmp_path):
+    """
+    Nothing is missing; what it may show again is the end of what it had shown.
+    """
+    (tmp_path / "served").mkdir()
+    with Product(tmp_path / "served") as product:
+        sender = Sender(product.port, 0)
+        with seat_of(tmp_path, product.url, accounts=sender.accounts) as killed:
+            killed.wait_for("listening for events from: [1 5 9]")
+            sender.start()
+            killed.wait_for(lambda lines: len(data_in(lines)) >= 150)
+            killed.process.kill()
+            while killed.look(0.2):
+                pass
+            before = by_account(killed.lines)
+        with seat_of(tmp_path, product.url, accounts=sender.accounts) as client:
+            client.wait_for(lambda lines: len(data_in(lines)) >= 50)
+            sender.halt()
+            sent = sender.acknowledged
+            last = {data[-1] for data in sent.values()}
+            client.wait_for(lambda lines: last <= set(data_in(lines)))
+            leave(client)
+
+    after = by_account(client.lines)
+    for account, data in sent.items():
+        again = len(set(before[account]) & set(after[account]))
+        assert again < 30
+        # The end of what was shown, then all that was not.
+        assert after[account][:again] == before[account][len(before[account]) - again :]
+        whole = before[account] + after[account][again:]
+        assert whole[: len(data)] == data

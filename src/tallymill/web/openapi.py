@@ -16,6 +16,7 @@ from litestar.openapi import OpenAPIConfig
 
 from tallymill.web.account_operations import ACCOUNT_OPERATIONS
 from tallymill.web.asgi import Receive, Scope, Send, answer
+from tallymill.web.live_operations import LIVE_OPERATIONS
 from tallymill.web.operations import OPERATIONS, Operation
 from tallymill.web.problems import Problem
 
@@ -73,7 +74,8 @@ def describe(handlers: Sequence[HTTPRouteHandler]) -> Json:
             described["summary"] = described["description"].partition("\n")[0]
             # The framework's own words for a bad parameter; ours is 422.
             described["responses"].pop("400", None)
-    for operation in [*OPERATIONS, *ACCOUNT_OPERATIONS]:
+    raw = (*OPERATIONS, *ACCOUNT_OPERATIONS, *LIVE_OPERATIONS)
+    for operation in raw:
         item = document["paths"].setdefault(operation.path, {})
         item[operation.method] = _described(operation, schemas)
     _schema_of(Problem, schemas)
