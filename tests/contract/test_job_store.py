@@ -122,7 +122,7 @@ async def test_a_due_time_that_ran_once_never_runs_again(store):
     now = NOON + minutes(1)
     await store.add(job_from(name="a"))
     first = await store.plan_due(now, deciding(now), 10)
-    await store.remove("a")
+    await store.remove("a", now)
     await store.add(job_from(name="a"))
 
     second = await store.plan_due(now, deciding(now), 10)
@@ -172,9 +172,10 @@ async def test_removing_a_job_cancels_what_is_queued_and_keeps_its_history(
     now = NOON + minutes(1)
     done = await store.plan_due(now, deciding(now), 10)
 
-    assert await store.remove("a")
-    assert not await store.remove("a")
-    assert (await history.get(done.runs[0].id)).state.value == "cancelled"
+    assert await store.remove("a", now)
+    assert not await store.remove("a", now)
+    run = await history.get(done.runs[0].id)
+    assert (run.state.value, run.finished_at) == ("cancelled", now)
 
 
 async def test_jobs_are_found_by_their_origin(store):

@@ -237,12 +237,13 @@ async def test_a_question_to_be_asked_again_waits_for_its_moment(queue):
 async def test_runs_of_a_job_that_is_gone_are_cancelled(queue):
     await queue.fill("a")
     (claimed,) = await queue.claim("dead")
-    await queue.jobs.remove("a")
+    await queue.jobs.remove("a", NOON)
 
     taken = await queue.claim("me", now=NOON + LEASE)
 
+    run = await queue.history.get(claimed.run.id)
     assert taken == ()
-    assert (await queue.history.get(claimed.run.id)).state is RunState.CANCELLED
+    assert (run.state, run.finished_at) == (RunState.CANCELLED, NOON + LEASE)
 
 
 async def test_history_pages_are_newest_first_and_whole(queue):

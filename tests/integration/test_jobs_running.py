@@ -232,7 +232,7 @@ async def test_a_run_that_somebody_else_has_taken_over_is_let_go(house, clock):
         await house.run_store.claim(
             "other",
             now=clock.now() + timedelta(seconds=LEASE_S),
-            lease_until=clock.now() + timedelta(hours=1),
+            lease_until=clock.now() + timedelta(days=365),
             live=1,
             backfill=0,
         )

@@ -103,7 +103,9 @@ class RunState(Enum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
-    CANCELLED = "cancelled"  # its job was deleted before it began
+    CANCELLED = (
+        "cancelled"  # its job was deleted before it began, or while it was cut off
+    )
     SKIPPED_OVERLAP = "skipped_overlap"  # the last one was still going on
     SKIPPED_MISFIRE = "skipped_misfire"  # nothing ran when it was due: misfire = skip
     SKIPPED_PAUSED = "skipped_paused"  # the job was paused when it was due

@@ -78,7 +78,7 @@ class JobStore(Protocol):
         """
         ...
 
-    async def remove(self, job_id: str) -> bool:
+    async def remove(self, job_id: str, now: datetime) -> bool:
         """Delete a job and cancel what is queued of it; history stays. False: none."""
         ...
 

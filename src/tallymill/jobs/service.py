@@ -166,7 +166,7 @@ class Jobs:
         job = await self.get(job_id)
         if job.origin != "api":
             raise _not_here(job, "deleted")
-        if not await self._store.remove(job_id):
+        if not await self._store.remove(job_id, self._clock.now()):
             raise NotFound(f"There is no job {job_id[:100]!r}.")
 
     async def reconcile(self, project: Sequence[ProjectJob]) -> Reconciled:
@@ -202,7 +202,7 @@ class Jobs:
                 updated.append(job.id)
         removed = [job_id for job_id in stored if job_id not in {j.id for j in jobs}]
         for job_id in removed:
-            await self._store.remove(job_id)
+            await self._store.remove(job_id, self._clock.now())
         for job in jobs:
             self._edited(job.next_run)
         return Reconciled(

@@ -1,9 +1,11 @@
 """The life of a run as a table. Whatever moves a run asks here first.
 
     queued ──> running ──> succeeded
-       ^  │       │ └────> failed
-       └──┼───────┘  (source away: asked again later; cut off: taken up again)
-          └─────────────> cancelled
+     ^  │       │ │ └────> failed
+     └──┼───────┘ │  (source away: asked again later)
+        └─────────┴──────> cancelled  (its job was deleted)
+
+A run that was cut off goes from running to running, or, without its job, is cancelled.
 
 `skipped_overlap`, `skipped_misfire`, `skipped_paused` and `merged` are born final.
 """
@@ -15,7 +17,15 @@ from tallymill.kernel.errors import Conflict
 
 MOVES: Final[dict[RunState, frozenset[RunState]]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.CANCELLED}),
-    RunState.RUNNING: frozenset({RunState.QUEUED, RunState.SUCCEEDED, RunState.FAILED}),
+    RunState.RUNNING: frozenset(
+        {
+            RunState.RUNNING,
+            RunState.QUEUED,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.CANCELLED,
+        }
+    ),
     RunState.SUCCEEDED: frozenset(),
     RunState.FAILED: frozenset(),
     RunState.CANCELLED: frozenset(),
@@ -23,13 +33,6 @@ MOVES: Final[dict[RunState, frozenset[RunState]]] = {
     RunState.SKIPPED_MISFIRE: frozenset(),
     RunState.SKIPPED_PAUSED: frozenset(),
     RunState.MERGED: frozenset(),
-}
-#: A run begins its life in one of these.
-BIRTHS: Final = frozenset(RunState) - {
-    RunState.RUNNING,
-    RunState.SUCCEEDED,
-    RunState.FAILED,
-    RunState.CANCELLED,
 }
 
 
@@ -42,8 +45,3 @@ def move(now: RunState, then: RunState) -> RunState:
     if then not in MOVES[now]:
         raise Conflict(f"A run that is {now.value} cannot become {then.value}.")
     return then
-
-
-def is_final(state: RunState) -> bool:
-    """Whether nothing moves on from there."""
-    return not MOVES[state]

@@ -4,14 +4,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 
 from tallymill.jobs.model import Job, JobPage, Origin, Run, RunState
 from tallymill.jobs.ports import Change, Decide, Plan, Planned
 from tallymill.store.database import Database
-from tallymill.store.run_rows import insert_runs, job_of, micros, row_of_job, row_of_run
+from tallymill.store.run_rows import (
+    cancel_runs,
+    insert_runs,
+    job_of,
+    micros,
+    row_of_job,
+    row_of_run,
+)
 from tallymill.store.sqlite import driver_of
-from tallymill.store.tables.jobs import IS_ACTIVE, IS_QUEUED, job, run
+from tallymill.store.tables.jobs import IS_ACTIVE, job, run
 from tallymill.store.tables.metadata import from_micros, to_micros
 from tallymill.store.writer import Lane
 
@@ -68,9 +75,9 @@ class SqlJobStore:
         """See `JobStore.change`."""
         return await self._database.write(lambda c: _change(c, change))
 
-    async def remove(self, job_id: str) -> bool:
+    async def remove(self, job_id: str, now: datetime) -> bool:
         """See `JobStore.remove`."""
-        return await self._database.write(lambda c: _remove(c, job_id))
+        return await self._database.write(lambda c: _remove(c, job_id, now))
 
     async def plan_due(self, now: datetime, decide: Decide, limit: int) -> Planned:
         """See `JobStore.plan_due`."""
@@ -108,13 +115,10 @@ def _change(connection: Connection, change: Change) -> bool:
     return changed == 1
 
 
-def _remove(connection: Connection, job_id: str) -> bool:
+def _remove(connection: Connection, job_id: str, now: datetime) -> bool:
     removed = connection.execute(delete(job).where(job.c.id == job_id)).rowcount
-    connection.execute(
-        update(run)
-        .where(run.c.job_id == job_id, IS_QUEUED)
-        .values(state=RunState.CANCELLED.value, reason="Its job was deleted.")
-    )
+    queued = and_(run.c.job_id == job_id, IS_ACTIVE)
+    cancel_runs(connection, queued, RunState.QUEUED, now)
     return removed == 1
 
 

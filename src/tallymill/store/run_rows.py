@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import ColumnElement, Connection, Row, text, update
 
 from tallymill.jobs.model import Ask, Job, Run, RunKind, RunState
+from tallymill.jobs.states import move
 from tallymill.store.tables.jobs import run
 from tallymill.store.tables.metadata import from_micros, to_micros
 
@@ -25,6 +26,23 @@ def insert_runs(connection: Connection, runs: Sequence[Run]) -> int:
     if not runs:
         return 0
     return connection.execute(_INSERT_RUN, [row_of_run(each) for each in runs]).rowcount
+
+
+def cancel_runs(
+    connection: Connection, which: ColumnElement[bool], before: RunState, now: datetime
+) -> None:
+    """Cancel runs whose job is gone, and which all are in the state `before`."""
+    connection.execute(
+        update(run)
+        .where(which, run.c.state == before.value)
+        .values(
+            state=move(before, RunState.CANCELLED).value,
+            reason="Its job was deleted.",
+            finished_at=to_micros(now),
+            holder=None,
+            lease_until=None,
+        )
+    )
 
 
 def micros(at: datetime | None) -> int | None:

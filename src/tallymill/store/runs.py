@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Update,
     and_,
     bindparam,
     exists,
@@ -21,7 +19,7 @@ from tallymill.jobs.ports import Claimed, Ending
 from tallymill.jobs.states import move
 from tallymill.store.database import Database
 from tallymill.store.outbox import row_of_parcel
-from tallymill.store.run_rows import insert_runs, job_of, micros, run_of
+from tallymill.store.run_rows import cancel_runs, insert_runs, job_of, micros, run_of
 from tallymill.store.tables.jobs import (
     IS_QUEUED,
     IS_RUNNING,
@@ -188,9 +186,8 @@ def _hand_over(
     if not rows:
         return ()
     jobs = _jobs(connection, {row["job_id"] for row in rows})
-    orphans = [row["id"] for row in rows if row["job_id"] not in jobs]
-    if orphans:
-        connection.execute(_cancelled(run.c.id.in_(orphans)))
+    orphans = [row for row in rows if row["job_id"] not in jobs]
+    _cancel_orphans(connection, orphans, now)
     owned = [row for row in rows if row["job_id"] in jobs]
     if owned:
         _mark_running(connection, owned, holder, now, lease_until)
@@ -199,7 +196,7 @@ def _hand_over(
             run=run_of(
                 {
                     **row,
-                    "state": RunState.RUNNING.value,
+                    "state": move(RunState(row["state"]), RunState.RUNNING).value,
                     "attempt": row["attempt"] + 1,
                     "started_at": to_micros(now),
                 }
@@ -240,17 +237,13 @@ def _mark_running(
     connection.execute(update(job).where(job.c.id.in_(ids)).values(last_run=at))
 
 
-def _cancelled(which: ColumnElement[bool]) -> Update:
-    return (
-        update(run)
-        .where(which)
-        .values(
-            state=RunState.CANCELLED.value,
-            reason="Its job was deleted.",
-            holder=None,
-            lease_until=None,
-        )
-    )
+def _cancel_orphans(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], now: datetime
+) -> None:
+    for before in (RunState.QUEUED, RunState.RUNNING):
+        ids = [row["id"] for row in rows if row["state"] == before.value]
+        if ids:
+            cancel_runs(connection, run.c.id.in_(ids), before, now)
 
 
 def _finish(connection: Connection, run_id: str, fence: int, ending: Ending) -> bool:
