@@ -192,6 +192,22 @@ class TestSlowReaders:
             with pytest.raises(Overloaded):
                 await room.join()
 
+    async def test_more_subjects_than_there_may_be_in_all_are_refused(
+        self, monkeypatch
+    ):
+        """
+        Each costs memory, whoever asks for it; equal subscriptions share it.
+        """
+        monkeypatch.setattr(reading, "SUBJECTS_IN_ALL_MOST", 3)
+        async with LiveRoom() as room:
+            for _ in range(3):
+                await room.join(subjects=["a", "b"])
+            await room.join(subjects=["b", "c"])
+
+            with pytest.raises(Overloaded):
+                await room.join(subjects=["d"])
+            assert room.hub.subjects == 4
+
 
 class TestLifeAndDeath:
     async def test_a_heartbeat_comes_every_15_seconds_with_the_position(self):
@@ -237,6 +253,18 @@ class TestLifeAndDeath:
             lasts = [reader.line.events()[-2:] for reader, _ in joined]
             assert {(a.type, b.type) for a, b in lasts} == {("message", "farewell")}
             assert len({b.data for _, b in lasts}) > 25
+
+    async def test_who_comes_in_while_the_server_goes_gets_a_farewell_too(self):
+        """
+        Its request was let in just before; the server must not wait for it.
+        """
+        async with LiveRoom() as room:
+            room.hub.dismiss()
+
+            reader, task = await room.join()
+
+            assert await asyncio.wait_for(task, 5) is Leave.FAREWELL
+            assert reader.line.events()[-1].type == "farewell"
 
     async def test_readers_of_each_dialect_share_a_subject(self):
         """

@@ -111,7 +111,8 @@ class Hub:
         self._turn = 0
         self._beating: asyncio.Task[None] | None = None
         self.readers = 0  #: connected, catching up included
-        self.dismissed = 0  #: how many were told farewell at once
+        self.dismissed: int | None = None  #: how many were told farewell at once
+        self.subjects = 0  #: in all subscriptions; equal ones count once
 
     async def start(self) -> None:
         """Learn where the log stands, and listen; nothing may be appended meanwhile."""
@@ -207,6 +208,8 @@ class Hub:
         self._turn = (self._turn + 1) % BEATS
         reader.beat = self._turn
         self._beats[reader.beat].add(reader)
+        if self.dismissed is not None:
+            reader.leave(Leave.FAREWELL)
 
     def leave(self, reader: Reader) -> None:
         """Forget a reader."""
@@ -215,9 +218,10 @@ class Hub:
         self._leave_group(reader)
 
     def dismiss(self) -> None:
-        """Have every reader end with a farewell."""
+        """Have every reader end with a farewell, and whoever comes from now on."""
         self.flush()
-        self.dismissed = self.readers
+        if self.dismissed is None:
+            self.dismissed = self.readers
         for beat in self._beats:
             for reader in beat:
                 reader.leave(Leave.FAREWELL)
@@ -261,6 +265,7 @@ class Hub:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = Group(reader.interest, reader.dialect)
+            self.subjects += len(reader.interest.subjects or ())
             for stream in reader.interest.streams:
                 self._wanted.setdefault(stream, Wanted()).add(group)
         group.readers.add(reader)
@@ -276,6 +281,7 @@ class Hub:
         if group.readers:
             return
         del self._groups[key]
+        self.subjects -= len(reader.interest.subjects or ())
         for stream in reader.interest.streams:
             wanted = self._wanted[stream]
             wanted.remove(group)

@@ -15,6 +15,7 @@ from tallymill.events.model import Event
 from tallymill.events.ports import Run
 
 SUBJECTS_MOST: Final = 10_000  #: in one subscription
+SUBJECTS_IN_ALL_MOST: Final = 500_000  #: over all subscriptions; about 180 MB
 READERS_MOST: Final = 20_000  #: at once
 #: What may wait for a reader when more is to be written; beyond it, it must catch up
 #: from the log, at its own pace.

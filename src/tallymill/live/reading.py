@@ -12,7 +12,7 @@ from tallymill.events.model import ShardId
 from tallymill.events.ports import EventLog
 from tallymill.kernel.errors import Overloaded
 from tallymill.live.hub import Hub
-from tallymill.live.model import READERS_MOST, Leave
+from tallymill.live.model import READERS_MOST, SUBJECTS_IN_ALL_MOST, Leave
 from tallymill.live.position import Cursor, parse_position
 from tallymill.live.reader import Reader
 from tallymill.live.replay import catch_up, is_taken
@@ -44,13 +44,9 @@ class Readings:
 
         Raises:
             Malformed: It is no id.
-            Overloaded: Too many read already.
+            Overloaded: Too many read already, or too many subjects.
         """
-        if self._hub.readers >= READERS_MOST:
-            raise Overloaded(
-                f"{READERS_MOST} clients follow the events, which is the most.",
-                retry_after_s=5.0,
-            )
+        self._check_room()
         if not after:
             return Start(self._hub.offsets, None)
         if after == FROM_START:
@@ -68,6 +64,18 @@ class Readings:
             floors=[floors[shard] for shard in sorted(floors)],
             heads=heads,
         )
+
+    def _check_room(self) -> None:
+        if self._hub.readers >= READERS_MOST:
+            raise Overloaded(
+                f"{READERS_MOST} clients follow the events, which is the most.",
+                retry_after_s=5.0,
+            )
+        if self._hub.subjects >= SUBJECTS_IN_ALL_MOST:
+            raise Overloaded(
+                f"{SUBJECTS_IN_ALL_MOST} subjects are followed, which is the most.",
+                retry_after_s=5.0,
+            )
 
     async def follow(self, reader: Reader, start: Start) -> Leave:
         """Serve a reader until it leaves; return why.
@@ -109,7 +117,7 @@ class Readings:
             log.info("live.reader_slow", waiting_bytes=reader.waiting_bytes())
             reader.write(dialect.slow(SLOW))
         if why is Leave.FAREWELL:
-            readers = self._hub.dismissed
+            readers = self._hub.dismissed or 1
             wait_ms = retry_ms(readers, random.random())  # noqa: S311 - as above
             last = dialect.farewell(FAREWELL, wait_ms, window_ms(readers))
             reader.write(last)
