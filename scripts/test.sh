@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ./scripts/bootstrap.sh requirements-dev.lock
+./scripts/system_packages.sh chromium curl strace
 bin=.venv/bin
 
 verbose=()
@@ -30,7 +31,8 @@ tests() { "$bin/python" -m pytest -q ${verbose[@]+"${verbose[@]}"} ${coverage[@]
 # The unit tier is pure: it may not open a connection, and it takes seconds.
 step "unit" tests tests/unit --disable-socket --allow-unix-socket "$@"
 step "contract and property" tests tests/contract tests/property -n 2 "$@"
-step "integration and acceptance" tests tests/integration tests/acceptance -n 2 "$@"
+step "integration" tests tests/integration -n 2 "$@"
+step "acceptance and browser" tests tests/acceptance tests/browser -n 2 "$@"
 
 if [ ${#coverage[@]} -gt 0 ]; then
     "$bin/coverage" report
