@@ -49,11 +49,12 @@ class Post:
             await self.runs.finish(each.run.id, each.fence, ending)
         return [each.run.id for each in claimed]
 
-    async def claim(self, holder="me", now=NOON, room=None, elsewhere=10):
+    async def claim(self, holder="me", now=NOON, room=None, elsewhere=10, limit=1000):
         return await self.outbox.claim(
             holder,
             now=now,
             lease_until=now + LEASE,
+            limit=limit,
             room=room or {},
             room_elsewhere=elsewhere,
         )
@@ -116,6 +117,59 @@ async def test_each_destination_has_its_own_room(post):
 
     urls = [each.parcel.url for each in claim.consignments]
     assert urls == ["http://quick/result"] * 4
+
+
+async def test_no_more_are_handed_over_than_asked_for(post):
+    await post.put(*[f"h{number}" for number in range(20)])
+
+    first = await post.claim(limit=15)
+    second = await post.claim(limit=15)
+
+    assert len(first.consignments) == 15
+    assert first.next_try_at <= NOON
+    assert len(second.consignments) == 5
+    assert second.next_try_at == NOON + LEASE
+
+
+async def test_each_destination_gets_one_before_any_gets_two(post):
+    """
+    A long queue for one must not take all places there are.
+    """
+    await post.put(*["long"] * 6, "a", "b", "c")
+
+    claim = await post.claim(elsewhere=4, limit=5)
+
+    hosts = sorted(each.parcel.url for each in claim.consignments)
+    assert hosts == sorted(
+        f"http://{h}/result" for h in ("a", "b", "c", "long", "long")
+    )
+
+
+async def test_who_has_most_room_comes_first(post):
+    """
+    Those that hang already wait behind those that nothing is known against.
+    """
+    await post.put("slow", "slow", "quick")
+
+    claim = await post.claim(room={"http://slow": 1}, elsewhere=4, limit=1)
+
+    assert [each.parcel.url for each in claim.consignments] == ["http://quick/result"]
+
+
+async def test_looking_when_nothing_is_due_disturbs_no_writer(
+    post, database, monkeypatch
+):
+    await post.put("a", "b")
+    await post.claim()
+
+    def write(unit):
+        raise AssertionError("there is nothing to write")
+
+    monkeypatch.setattr(database, "write", write)
+    later = await post.claim(now=NOON + LEASE / 2)
+
+    assert later.consignments == ()
+    assert later.next_try_at == NOON + LEASE
 
 
 async def test_a_delivered_one_is_over(post):

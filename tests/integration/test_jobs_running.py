@@ -10,6 +10,7 @@ from job_house import House, started, until
 from job_parts import NOON, KnownRows, RecordingPoster, minutes
 from web_receiver import always, receiving
 
+from tallymill.delivery.courier import PLACES
 from tallymill.delivery.model import Reply
 from tallymill.jobs.runner import ASK_AGAIN_MOST, ATTEMPTS_MOST, LEASE_S
 from tallymill.jobs.service import ProjectJob
@@ -403,17 +404,28 @@ async def test_after_the_last_attempt_it_is_undelivered(house, clock):
     assert record.delivery.state.value == "undelivered"
 
 
-async def test_a_dead_destination_delays_no_other(house, clock):
+class HangingAt(RecordingPoster):
+    """A poster whose requests to one URL hang until it is let go."""
+
+    def __init__(self, url):
+        super().__init__()
+        self._url = url
+        self.let_go = asyncio.Event()
+
+    async def post(self, url, **more):
+        reply = await super().post(url, **more)
+        if url == self._url:
+            await self.let_go.wait()
+        return reply
+
+
+async def test_a_dead_destination_delays_no_other(database, clock):
     """
     More parcels for it than there are places, and each of them hangs.
     """
-    never = asyncio.Event()
-
-    async def hang():
-        await never.wait()
-        return Reply(status=201, body=b"")
-
-    house.poster.replies = [hang] * 4
+    poster = HangingAt("http://a/")
+    sources = KnownRows({SQL: ({"n": 1},)})
+    house = House(database, clock, sources=sources, poster=poster)
     for number in range(9):
         await house.jobs.add(
             {**REPORT, "name": f"d{number}", "deliver_to": "http://a/"}
@@ -433,8 +445,40 @@ async def test_a_dead_destination_delays_no_other(house, clock):
     await until(other_is_delivered)
 
     assert len(house.poster.posted) == 5
-    never.set()
+    poster.let_go.set()
     await house.courier.idle()
+
+
+async def test_deliveries_under_way_have_a_most_whatever_the_destinations(house, clock):
+    """
+    Each holds its body and a connection; 2,000 hosts were 2,000 requests at once.
+    """
+    go_on = asyncio.Event()
+
+    async def wait():
+        await go_on.wait()
+        return Reply(status=201, body=b"")
+
+    count = PLACES + 10
+    house.poster.replies = [wait] * count
+    for number in range(count):
+        url = f"http://h{number}/result"
+        await house.jobs.add({**REPORT, "name": f"r{number}", "deliver_to": url})
+    clock.advance(3600)
+    await house.agenda.pass_once()
+    while await house.runner.claim_once():
+        await house.runner.idle()
+
+    for _ in range(3):
+        await house.courier.claim_once()
+        await asyncio.sleep(0)
+    under_way = len(house.poster.posted)
+    go_on.set()
+    await house.courier.idle()
+    await house.deliver()
+
+    assert under_way == PLACES
+    assert len(house.poster.posted) == count
 
 
 async def test_run_now_runs_at_once_even_when_paused(house):
@@ -838,6 +882,7 @@ async def test_a_delivery_cut_off_by_a_crash_is_sent_again_with_its_key(
         "dead",
         now=clock.now(),
         lease_until=clock.now() + timedelta(seconds=60),
+        limit=1,
         room={},
         room_elsewhere=1,
     )

@@ -1,7 +1,7 @@
 """Empties the outbox: takes what is due, posts it, records what came of it.
 
 What a reply means is `policy.py`'s. Each destination has a few places of its own, so
-that one that is slow or dead delays nobody else's.
+that one that is slow or dead delays nobody else's; all together have `PLACES`.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from tallymill.kernel.service import cancel_and_wait
 
 log = structlog.get_logger("tallymill.delivery")
 
+#: Requests at once; each holds its body and a connection.
+PLACES = 64
 PLACES_A_DESTINATION = 4
 #: For one request, from connecting to the end of the reply.
 TIMEOUT_S = 30.0
@@ -79,12 +81,16 @@ class Courier:
 
     async def claim_once(self) -> datetime | None:
         """Begin to send what is due; returns when to look again, None: when woken."""
+        places = PLACES - len(self._under_way)
+        if places <= 0:
+            return None  # the end of one wakes us
         now = self._clock.now()
         busy = Counter(self._under_way.values())
         claim = await self._outbox.claim(
             self._holder,
             now=now,
             lease_until=now + timedelta(seconds=LEASE_S),
+            limit=places,
             room={name: PLACES_A_DESTINATION - busy[name] for name in busy},
             room_elsewhere=PLACES_A_DESTINATION,
         )

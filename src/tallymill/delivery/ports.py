@@ -26,10 +26,14 @@ class Outbox(Protocol):
         *,
         now: datetime,
         lease_until: datetime,
+        limit: int,
         room: Mapping[str, int],
         room_elsewhere: int,
     ) -> Claim:
         """Hand over deliveries whose time has come, oldest first by destination.
+
+        Destinations take turns, those with the most room and then those that wait
+        longest first. Cheap when nothing is due, however much waits.
 
         Each goes to one holder until `lease_until`; then it is handed out again (its
         attempt may have happened: delivery is at least once, with the same key). Each
@@ -39,6 +43,7 @@ class Outbox(Protocol):
             holder: The caller.
             now: Aware, UTC.
             lease_until: When others may take over; later than any attempt can last.
+            limit: How many more in all, >= 1.
             room: How many more each destination may get; 0 leaves it out.
             room_elsewhere: The same for destinations that `room` does not name.
         """

@@ -1,10 +1,11 @@
 """The outbox: deliveries that wait, handed to couriers one attempt at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, zip_longest
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, text, update
 
 from tallymill.delivery.model import (
     Attempt,
@@ -30,28 +31,43 @@ _HAND_OVER = (
     )
 )
 
-_NEXT_DESTINATION = select(func.min(delivery.c.destination)).where(
-    IS_WAITING, delivery.c.destination > bindparam("after")
+# One look-up in the index for each destination, however much waits for it.
+_WAITING = text(
+    f"""
+    WITH RECURSIVE place (name) AS (
+        SELECT min(destination) FROM delivery WHERE {IS_WAITING}
+        UNION ALL
+        SELECT (
+            SELECT min(destination) FROM delivery
+            WHERE {IS_WAITING} AND destination > place.name
+        )
+        FROM place WHERE place.name IS NOT NULL
+    )
+    SELECT name, (
+        SELECT min(next_try_at) FROM delivery
+        WHERE {IS_WAITING} AND destination = place.name
+    )
+    FROM place WHERE name IS NOT NULL
+    """  # noqa: S608 - a constant of ours
 )
 _LEAST_NEXT_TRY = select(func.min(delivery.c.next_try_at)).where(
     IS_WAITING, delivery.c.destination == bindparam("of_destination")
 )
 _DUE = (
+    select(delivery.c.run_id)
+    .where(
+        IS_WAITING,
+        delivery.c.destination == bindparam("of_destination"),
+        delivery.c.next_try_at <= bindparam("now"),
+    )
+    .order_by(delivery.c.next_try_at)
+    .limit(bindparam("places"))
+    .with_for_update(skip_locked=True)
+)
+_WITH_BODY = (
     select(delivery, run.c.result)
     .join(run, run.c.id == delivery.c.run_id)
-    .where(
-        delivery.c.run_id.in_(
-            select(delivery.c.run_id)
-            .where(
-                IS_WAITING,
-                delivery.c.destination == bindparam("of_destination"),
-                delivery.c.next_try_at <= bindparam("now"),
-            )
-            .order_by(delivery.c.next_try_at)
-            .limit(bindparam("places"))
-            .with_for_update(skip_locked=True)
-        )
-    )
+    .where(delivery.c.run_id.in_(bindparam("run_ids", expanding=True)))
 )
 _RECORD = (
     update(delivery)
@@ -85,20 +101,23 @@ class SqlOutbox:
         *,
         now: datetime,
         lease_until: datetime,
+        limit: int,
         room: Mapping[str, int],
         room_elsewhere: int,
     ) -> Claim:
         """See `Outbox.claim`."""
+        waiting = await self._database.read(_waiting)
+        places = _places(waiting, now, limit, room, room_elsewhere)
+        others = [at for name, at in waiting.items() if name not in places]
+        if not places:
+            return Claim(consignments=(), next_try_at=_least(others))
 
         def unit(connection: Connection) -> Claim:
-            rows: list[Any] = []
-            for destination in _destinations(connection):
-                places = room.get(destination, room_elsewhere)
-                rows += _due(connection, destination, now, places)
+            rows = _due(connection, places, now, limit)
             _hand_over(connection, rows, holder, lease_until)
             return Claim(
                 consignments=tuple(_consignment(row) for row in rows),
-                next_try_at=_least_next_try(connection),
+                next_try_at=_least([*others, *_left(connection, places)]),
             )
 
         return await self._database.write(unit)
@@ -163,24 +182,53 @@ def row_of_parcel(parcel: Parcel, at: datetime) -> dict[str, Any]:
     }
 
 
-def _destinations(connection: Connection) -> Iterator[str]:
-    """Yield each destination that has something waiting, by one index look-up each."""
-    last = ""
-    while True:
-        found = connection.execute(_NEXT_DESTINATION, {"after": last}).scalar_one()
-        if found is None:
-            return
-        last = found
-        yield last
+def _waiting(connection: Connection) -> dict[str, int]:
+    """Return each destination for which something waits, and when the first is due."""
+    return {row[0]: row[1] for row in connection.execute(_WAITING)}
+
+
+def _places(
+    waiting: Mapping[str, int],
+    now: datetime,
+    limit: int,
+    room: Mapping[str, int],
+    room_elsewhere: int,
+) -> dict[str, int]:
+    """Return how many places each destination has that may get something now."""
+    at = to_micros(now)
+    due = [name for name, first in waiting.items() if first <= at]
+    places = {name: room.get(name, room_elsewhere) for name in due}
+    first = sorted(due, key=lambda name: (-places[name], waiting[name]))[:limit]
+    return {name: places[name] for name in first if places[name] > 0}
 
 
 def _due(
-    connection: Connection, destination: str, now: datetime, places: int
-) -> Sequence[Any]:
-    if places <= 0:
-        return []
-    asked = {"of_destination": destination, "now": to_micros(now), "places": places}
-    return connection.execute(_DUE, asked).all()
+    connection: Connection, places: Mapping[str, int], now: datetime, limit: int
+) -> list[Any]:
+    """Return what is due, in turns: one for each destination before two for any."""
+    found = [
+        connection.execute(
+            _DUE, {"of_destination": name, "now": to_micros(now), "places": most}
+        ).scalars()
+        for name, most in places.items()
+    ]
+    turns = chain.from_iterable(zip_longest(*found))
+    run_ids = [run_id for run_id in turns if run_id is not None][:limit]
+    rows = connection.execute(_WITH_BODY, {"run_ids": run_ids})
+    by_id = {row.run_id: row for row in rows}
+    return [by_id[run_id] for run_id in run_ids]
+
+
+def _left(connection: Connection, places: Iterable[str]) -> Iterator[int]:
+    for name in places:
+        asked = {"of_destination": name}
+        at = connection.execute(_LEAST_NEXT_TRY, asked).scalar_one()
+        if at is not None:
+            yield at
+
+
+def _least(times: Sequence[int]) -> datetime | None:
+    return from_micros(min(times)) if times else None
 
 
 def _hand_over(
@@ -217,15 +265,6 @@ def _parcel(row: Any) -> Parcel:  # noqa: ANN401 - a driver's row
         scheduled_for=from_micros(row.scheduled_for),
         retries=row.retries,
     )
-
-
-def _least_next_try(connection: Connection) -> datetime | None:
-    least: int | None = None
-    for destination in _destinations(connection):
-        asked = {"of_destination": destination}
-        found = connection.execute(_LEAST_NEXT_TRY, asked).scalar_one()
-        least = found if least is None else min(least, found)
-    return None if least is None else from_micros(least)
 
 
 def _record(
