@@ -1,9 +1,13 @@
 """Jobs over HTTP: added, listed, changed, run, tried, filled back, delivered."""
 
 import asyncio
+import threading
 
 import pytest
 from web_house import web_house
+
+from tallymill.jobs.schedule import parse_cron
+from tallymill.web.routes import schedule
 
 CRON = {"cron_string": "5 4 * * *"}
 
@@ -314,3 +318,20 @@ async def test_a_bad_preview_is_refused_by_place(house, body, pointer):
     answer = await call(house, "POST", "/schedule/preview", 422, body)
 
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_a_preview_is_reckoned_beside_the_event_loop(house, monkeypatch):
+    """
+    A thousand years of a zone take most of a second, and nobody else may wait for it.
+    """
+    threads = []
+
+    def parse(text, **more):
+        threads.append(threading.get_ident())
+        return parse_cron(text, **more)
+
+    monkeypatch.setattr(schedule, "parse_cron", parse)
+    await call(house, "POST", "/schedule/preview", body=CRON)
+
+    assert threads
+    assert threading.get_ident() not in threads

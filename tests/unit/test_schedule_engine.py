@@ -219,3 +219,16 @@ def test_a_wall_time_is_shown_never_once_or_twice():
     assert shown("2026-03-29T03:00") == 1
     assert shown("2026-10-25T02:30") == 2
     assert shown("2026-10-25T03:00") == 1
+
+
+def test_a_zone_remembers_no_more_than_it_must():
+    """
+    Anybody may ask for the next thousand years of any zone.
+    """
+    timeline = Timeline(AMSTERDAM)
+    start = seconds_of(datetime(2026, 1, 1, tzinfo=UTC))
+    for year in range(1000):
+        timeline.at(start + year * 31_556_952)
+
+    assert 0 < len(timeline._pieces) <= zones.PIECES_MOST
+    assert timeline.at(start).shift == Timeline(AMSTERDAM).at(start).shift

@@ -3,7 +3,6 @@
 Sends nothing and stores nothing.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
@@ -16,7 +15,6 @@ from tallymill.jobs.model import Job, Run, RunKind, new_id
 from tallymill.jobs.period import Period
 from tallymill.jobs.planner import schedule_of
 from tallymill.jobs.runner import parcel_of
-from tallymill.jobs.schedule import Schedule
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import TallymillError
 
@@ -55,7 +53,7 @@ class Trials:
         """Return what the job would do at its next due time, asked as of now."""
         now = self._clock.now()
         schedule = schedule_of(job.ask)
-        times = tuple(islice(_coming(schedule, now), TIMES))
+        times = tuple(islice(schedule.upcoming(now), TIMES))
         run = Run(
             id=new_id(),
             job_id=job.id,
@@ -79,13 +77,6 @@ class Trials:
             error=error,
             request=None if answer is None else _request(run, job, answer),
         )
-
-
-def _coming(schedule: Schedule, now: datetime) -> Iterator[datetime]:
-    moment = schedule.next_after(now)
-    while moment is not None:
-        yield moment
-        moment = schedule.next_after(moment)
 
 
 def _request(run: Run, job: Job, answer: bytes) -> Request | None:

@@ -25,6 +25,8 @@ EPOCH_WALL_S = EPOCH.toordinal() * DAY_S  #: `wall` of 1970-01-01T00:00
 FIRST_S = -62_135_424_000  #: 0001-01-03
 LAST_S = 253_402_128_000  #: 9999-12-30
 
+#: Pieces that a timeline remembers: 68 years, 50 KB; anyone may ask for a thousand.
+PIECES_MOST = 256
 _CHUNK_S = 1 << 23  # 97 days: small enough to look through in 0.1 ms
 # Since 1970 no zone of tzdata 2026 changes twice within six days.
 _PROBE_S = 2 * DAY_S
@@ -59,7 +61,11 @@ class Timeline:
         index = instant // _CHUNK_S
         piece = self._pieces.get(index)
         if piece is None:
-            piece = self._pieces[index] = self._survey(index)
+            piece = self._survey(index)
+            if len(self._pieces) >= PIECES_MOST:
+                # A new one rather than `clear`: other threads may be reading the old.
+                self._pieces = {}
+            self._pieces[index] = piece
         for segment in piece:
             if instant < segment.end:
                 return segment

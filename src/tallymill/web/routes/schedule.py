@@ -1,6 +1,7 @@
 """`POST /schedule/preview`: when a schedule would come due, before it is kept."""
 
 from datetime import datetime
+from itertools import islice
 from typing import Annotated
 
 import msgspec
@@ -42,14 +43,17 @@ class PreviewBody(msgspec.Struct, frozen=True, kw_only=True):
 def schedule_routes(services: Services) -> list[HTTPRouteHandler]:
     """Return the route of previews."""
 
-    @post("/schedule/preview", status_code=200, sync_to_thread=False, tags=["jobs"])
+    @post("/schedule/preview", status_code=200, sync_to_thread=True, tags=["jobs"])
     def preview_schedule(data: JSONBody[PreviewAsked]) -> PreviewBody:
         """Return a schedule in words and its next times; keeps nothing."""
         now = services.clock.now()
         schedule = _parsed(data, data.timezone or services.timezone, now)
         return PreviewBody(
             words=schedule.words(),
-            times=_times(schedule, data.from_ or now, data.count),
+            times=[
+                moment.isoformat()
+                for moment in islice(schedule.upcoming(data.from_ or now), data.count)
+            ],
             cron_string=schedule.cron_string,
             timezone=schedule.timezone,
         )
@@ -71,12 +75,3 @@ def _parsed(asked: PreviewAsked, timezone: str, now: datetime) -> Schedule:
     raise Invalid(
         f"The field cron_string {what}.", faults=[Fault("/cron_string", what)]
     )
-
-
-def _times(schedule: Schedule, after: datetime, count: int) -> list[str]:
-    times: list[str] = []
-    moment = schedule.next_after(after)
-    while moment is not None and len(times) < count:
-        times.append(moment.isoformat())
-        moment = schedule.next_after(moment)
-    return times
