@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 import json
+import threading
 from datetime import date, timedelta
 
 import pytest
@@ -186,13 +187,13 @@ async def test_a_question_that_hangs_has_its_time_and_delays_no_other(house, clo
 
 
 async def test_a_function_that_swallows_its_cancellation_wins_no_time(house, clock):
-    begun, go_on = asyncio.Event(), asyncio.Event()
+    begun, go_on = threading.Event(), threading.Event()
 
     async def stubborn(run):
+        begun.set()
         while not go_on.is_set():
-            begun.set()
             try:
-                await go_on.wait()
+                await asyncio.sleep(0.01)
             except asyncio.CancelledError:
                 continue
 
@@ -204,7 +205,7 @@ async def test_a_function_that_swallows_its_cancellation_wins_no_time(house, clo
     await house.agenda.pass_once()
 
     await house.runner.claim_once()
-    await begun.wait()
+    await asyncio.to_thread(begun.wait)
     clock.advance(5)
     await house.runner.idle()
     go_on.set()
@@ -212,6 +213,34 @@ async def test_a_function_that_swallows_its_cancellation_wins_no_time(house, clo
     record = (await house.runs.of_job("f")).records[0]
     assert record.run.state.value == "failed"
     assert "within 5 seconds" in record.run.error
+
+
+async def test_a_coroutine_that_blocks_freezes_nobody_and_has_its_time(house, clock):
+    """
+    It froze the server, timeouts and signals included, and again after each restart.
+    """
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def blocking(run):
+        begun.set()
+        go_on.wait()
+
+    fields = {"name": "f", "cron_string": "0 * * * *", "timeout": 5}
+    await house.jobs.reconcile(
+        [ProjectJob(fields=fields, origin="code", function=blocking, place="jobs.f")]
+    )
+    clock.advance(3600)
+    await house.agenda.pass_once()
+
+    await house.runner.claim_once()
+    await asyncio.to_thread(begun.wait)
+    clock.advance(5)
+    await house.runner.idle()
+    go_on.set()
+
+    run = (await house.runs.of_job("f")).records[0].run
+    assert run.state.value == "failed"
+    assert "within 5 seconds" in run.error
 
 
 async def test_a_run_that_somebody_else_has_taken_over_is_let_go(house, clock):
@@ -712,7 +741,7 @@ async def test_a_function_that_cancels_its_own_task_fails_its_run(house, clock):
 
     run = (await house.runs.of_job("leaver")).records[0].run
     assert run.state.value == "failed"
-    assert "cancelled" in run.error
+    assert "CancelledError" in run.error
 
 
 async def test_reconciling_twice_changes_nothing(house):

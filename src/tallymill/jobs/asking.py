@@ -18,7 +18,7 @@ from tallymill.jobs.handle import BlockingJobRun, JobRun
 from tallymill.jobs.model import Job, Run
 from tallymill.jobs.period import Period, last_complete_period, resolve_as_of
 from tallymill.jobs.ports import Question, Row, Sources, StatisticValues
-from tallymill.jobs.threads import in_own_thread
+from tallymill.jobs.threads import in_own_loop, in_own_thread
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import QueryFailed, TallymillError
 
@@ -103,9 +103,11 @@ class Asker:
             "enclosed": period_of(run, job),
         }
         try:
-            if inspect.iscoroutinefunction(function):
-                return answer_of(await function(JobRun(**place)))
+            # Never in this loop: whatever blocked in there would freeze the server.
             loop = asyncio.get_running_loop()
+            if inspect.iscoroutinefunction(function):
+                run_of = JobRun(**place, loop=loop)
+                return answer_of(await in_own_loop(lambda: function(run_of)))
             handle = BlockingJobRun(**place, loop=loop)
             return answer_of(await in_own_thread(lambda: function(handle)))
         except TallymillError:

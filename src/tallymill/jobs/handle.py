@@ -17,8 +17,9 @@ class _Occurrence:
     job_id: str
     now: datetime  #: aware, in the job's zone; `as_of`, else the due time
     scheduled_for: datetime  #: the due time; aware, in the job's zone
-    ask: Ask
+    ask: Ask  #: to be called in `loop`
     enclosed: Period | None
+    loop: asyncio.AbstractEventLoop  #: the server's, beside the job's own thread
 
     @property
     def period(self) -> Period:
@@ -36,7 +37,7 @@ class _Occurrence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRun(_Occurrence):
-    """The argument of an `async def` job."""
+    """The argument of an `async def` job, which runs in a loop of its own thread."""
 
     async def query(
         self, source: str, sql: str, **parameters: object
@@ -46,14 +47,15 @@ class JobRun(_Occurrence):
         Raises:
             QueryFailed: The source refused it, it took too long, or it said too much.
         """
-        return await self.ask(source, sql, parameters)
+        asked = asyncio.run_coroutine_threadsafe(
+            _answer(self.ask, source, sql, parameters), self.loop
+        )
+        return await asyncio.wrap_future(asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockingJobRun(_Occurrence):
     """The argument of a plain `def` job, which runs in a thread of its own."""
-
-    loop: asyncio.AbstractEventLoop
 
     def query(self, source: str, sql: str, **parameters: object) -> tuple[Row, ...]:
         """Return the rows of a query; :start, :end and :now are bound unless given.
@@ -61,8 +63,12 @@ class BlockingJobRun(_Occurrence):
         Raises:
             QueryFailed: The source refused it, it took too long, or it said too much.
         """
+        return asyncio.run_coroutine_threadsafe(
+            _answer(self.ask, source, sql, parameters), self.loop
+        ).result()
 
-        async def answer() -> tuple[Row, ...]:
-            return await self.ask(source, sql, parameters)
 
-        return asyncio.run_coroutine_threadsafe(answer(), self.loop).result()
+async def _answer(
+    ask: Ask, source: str, sql: str, parameters: dict[str, object]
+) -> tuple[Row, ...]:
+    return await ask(source, sql, parameters)
