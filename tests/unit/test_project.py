@@ -275,3 +275,46 @@ def test_a_password_in_a_sources_url_is_not_shown(tmp_path, write):
 
     assert source.shown_url == "postgresql://me:***@host/db"
     assert "secret" in source.url
+
+
+WRONG_MARKS = """
+from tallymill import job
+
+@job
+async def bare(run): ...
+
+@job("each day at 1PM")
+async def unnamed(run): ...
+
+@job(schedule="each day at 1PM", perod="day")
+def misspelt(run): ...
+
+@job(schedule="each dya at 1PM")
+def noargs(): ...
+
+@job(schedule="each day at 1PM")
+async def two(run, more): ...
+
+@job(schedule="each day at 1PM")
+async def optional(run, more=1): ...
+"""
+
+
+def test_each_wrong_mark_of_a_file_is_told_at_once_and_in_our_words(tmp_path, write):
+    """
+    Python's own words name a file of ours, and end at the first.
+    """
+    write("jobs/a.py", WRONG_MARKS)
+
+    told = [fault.removeprefix("jobs/a.py: job ") for fault in faults_of(tmp_path)]
+
+    assert told[0] == 'bare: says not when: write @job(schedule="each day at 1PM")'
+    assert told[1].startswith("unnamed: has an argument without a name: write @job(s")
+    assert told[2] == "misspelt: perod: is no field of a job; did you mean 'period'?"
+    assert told[3] == (
+        "noargs: is called with one argument, the run, and takes (): "
+        "write `def noargs(run)`"
+    )
+    assert told[4].startswith("noargs: schedule: 'dya' is not understood")
+    assert told[5].startswith("two: is called with one argument, the run, and takes (r")
+    assert len(told) == 6

@@ -1,10 +1,11 @@
 """`@job`: a Python function as a job. Nothing is registered; the mark stays on it.
 
-The project's loader looks for marked functions in the modules of `jobs/`.
+The project's loader looks for marked functions in the modules of `jobs/`. What is wrong
+with a mark is kept on it and told by the loader, together with all other faults.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,10 +23,17 @@ class MarkedJob(msgspec.Struct, frozen=True, kw_only=True):
     definition: JobDefinition  #: with a name
     function: Callable[..., Any]  #: takes one argument, the run
     place: str  #: module and name, for people
+    unknown: Mapping[str, object] = {}  #: arguments that `job` does not have
+    misuse: str = ""  #: how `job` was called wrongly, as a sentence part
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Return all that was given, known or not, for `check_definition`."""
+        return {**msgspec.structs.asdict(self.definition), **self.unknown}
 
 
 def job(  # noqa: PLR0913, D417 - one keyword for each field of a definition, told there
-    *,
+    *unnamed: object,
     schedule: str | None = None,
     cron_string: str | None = None,
     name: str | None = None,
@@ -40,6 +48,7 @@ def job(  # noqa: PLR0913, D417 - one keyword for each field of a definition, to
     timeout: float | str = 60.0,
     retries: int = 16,
     jitter: float | str = 0.0,
+    **unknown: object,
 ) -> Callable[[Function], Function]:
     """Make a function a job, named as the function unless `name` says otherwise.
 
@@ -55,21 +64,57 @@ def job(  # noqa: PLR0913, D417 - one keyword for each field of a definition, to
     The other arguments mean what the fields of `JobDefinition` mean.
     """
     given = locals()
+    del given["unnamed"], given["unknown"]
 
     def mark(function: Function) -> Function:
-        fields = {**given, "name": name or getattr(function, "__name__", None)}
         marked = MarkedJob(
-            definition=JobDefinition(**fields),
+            definition=JobDefinition(**{**given, "name": name or _name_of(function)}),
             function=function,
-            place=f"{function.__module__}.{getattr(function, '__qualname__', name)}",
+            place=f"{function.__module__}.{_name_of(function)}",
+            unknown=unknown,
+            misuse=_misuse(unnamed),
         )
         setattr(function, MARK, marked)
         return function
 
-    return mark
+    # `@job` without brackets: the function itself is the argument.
+    return mark(unnamed[0]) if _is_bare(unnamed) else mark  # type: ignore[return-value, type-var] # a misuse, told by the loader
+
+
+def signature_fault(function: Callable[..., Any]) -> str:
+    """Return what is wrong with a job's parameters as a sentence part, or ""."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some callables do not tell
+        return ""
+    try:
+        signature.bind(object())
+    except TypeError:
+        return (
+            f"is called with one argument, the run, and takes {signature}: "
+            f"write `def {_name_of(function)}(run)`"
+        )
+    return ""
 
 
 def marked_job(thing: object) -> MarkedJob | None:
     """Return the job that a module's attribute is, or None."""
     marked = inspect.getattr_static(thing, MARK, None)
     return marked if isinstance(marked, MarkedJob) else None
+
+
+def _name_of(function: object) -> str | None:
+    return getattr(function, "__name__", None)
+
+
+def _is_bare(unnamed: Sequence[object]) -> bool:
+    return len(unnamed) == 1 and callable(unnamed[0])
+
+
+def _misuse(unnamed: Sequence[object]) -> str:
+    if not unnamed:
+        return ""
+    if _is_bare(unnamed):
+        return 'says not when: write @job(schedule="each day at 1PM")'
+    shown = ", ".join(repr(value)[:60] for value in unnamed)
+    return f"has an argument without a name: write @job(schedule={shown})"

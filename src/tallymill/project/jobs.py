@@ -13,7 +13,7 @@ import msgspec
 
 from tallymill.config import TomlFile
 from tallymill.jobs.check import Surroundings, Writing, check_definition
-from tallymill.jobs.decorator import MarkedJob, marked_job
+from tallymill.jobs.decorator import MarkedJob, marked_job, signature_fault
 from tallymill.jobs.model import JobDefinition
 from tallymill.kernel.errors import Fault, Invalid
 from tallymill.project.modules import UserModule, import_folder
@@ -116,23 +116,28 @@ def _marked(module: UserModule) -> list[MarkedJob]:
 def _function_faults(
     module: UserModule, marked: MarkedJob, surroundings: Surroundings, now: datetime
 ) -> list[Fault]:
+    told = [signature_fault(marked.function), marked.misuse]
+    faults = [Fault("", detail) for detail in told if detail]
     try:
         check_definition(
-            marked.definition,
+            marked.fields,
             surroundings=surroundings,
             writing=Writing(origin="code", now=now, function=marked.place),
         )
     except Invalid as exc:
-        name = marked.definition.name
-        return [
-            Fault(
-                f"{module.where}{fault.pointer}",
-                f"{module.where}: job {name}: {fault.pointer.lstrip('/')}: "
-                f"{fault.detail}",
-            )
-            for fault in exc.faults
-        ]
-    return []
+        # Whoever wrote a mark wrongly has said no schedule where it is looked for.
+        hidden = "/cron_string" if marked.misuse else None
+        faults += [fault for fault in exc.faults if fault.pointer != hidden]
+    return [_in_function(module, marked, fault) for fault in faults]
+
+
+def _in_function(module: UserModule, marked: MarkedJob, fault: Fault) -> Fault:
+    field = fault.pointer.lstrip("/")
+    told = f"{field}: {fault.detail}" if field else fault.detail
+    return Fault(
+        f"{module.where}{fault.pointer}",
+        f"{module.where}: job {marked.definition.name}: {told}",
+    )
 
 
 def _twice(module: UserModule, marked: MarkedJob, other: str) -> Fault:
