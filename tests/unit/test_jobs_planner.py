@@ -97,6 +97,41 @@ def test_all_runs_each_even_where_overlap_is_skip():
     assert {run.serial for run in done.runs} == {True}
 
 
+@pytest.mark.parametrize("overlap", ["skip", "queue", "allow"])
+def test_all_runs_each_after_a_short_outage_too(overlap):
+    """
+    Down for 50 seconds, four of five were skipped for a run that did not go on.
+    """
+    job = job_from(schedule="every 10 seconds", misfire="all", overlap=overlap)
+
+    done = planned(job, NOON + timedelta(seconds=55))
+
+    assert [run.state.value for run in done.runs] == ["queued"] * 5
+    assert {run.serial for run in done.runs} == {overlap != "allow"}
+
+
+def test_all_skips_what_is_in_time_while_a_run_really_goes_on():
+    job = job_from(schedule="every 10 seconds", misfire="all")
+
+    done = planned(job, NOON + timedelta(seconds=25), active=1)
+
+    assert [run.state.value for run in done.runs] == ["skipped_overlap"] * 2
+    assert {run.reason for run in done.runs} == {"The run before was still going on."}
+
+
+def test_what_is_skipped_beside_another_of_the_same_moment_is_told_so():
+    job = job_from(schedule="every 10 seconds")
+
+    done = planned(job, NOON + timedelta(seconds=35))
+
+    assert [run.state.value for run in done.runs] == [
+        "queued",
+        "skipped_overlap",
+        "skipped_overlap",
+    ]
+    assert done.runs[1].reason == "Several were due at once: the first of them runs."
+
+
 def test_all_plans_a_part_and_goes_on_when_it_is_done():
     """
     Ten years of minutes must not become five million rows at once.

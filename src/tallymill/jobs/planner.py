@@ -123,7 +123,14 @@ def _plan_each(
     # What is active in a backlog is the backlog itself, or was cut off with it.
     fresh = _is_fresh(job, schedule, backlog.first, now)
     runs = tuple(
-        _due_run(job, schedule, nominal, now=now, active=fresh * (active + number))
+        _due_run(
+            job,
+            schedule,
+            nominal,
+            now=now,
+            active=active if fresh else 0,
+            before=number if fresh else 0,
+        )
         for number, nominal in enumerate(times)
     )
     return _resting(job, schedule, times[-1], runs)
@@ -165,9 +172,16 @@ def _skipped(job: Job, backlog: Backlog, *, now: datetime) -> Run:
 
 
 def _due_run(
-    job: Job, schedule: Schedule, nominal: datetime, *, now: datetime, active: int
+    job: Job,
+    schedule: Schedule,
+    nominal: datetime,
+    *,
+    now: datetime,
+    active: int,
+    before: int = 0,
 ) -> Run:
-    state, reason = _birth(job, active)
+    """Return the run of a due time, `before` others of the same pass being queued."""
+    state, reason = _birth(job, active, before)
     if state is RunState.QUEUED and not _is_fresh(job, schedule, nominal, now):
         reason = "Late: nothing ran when it was due."
     return Run(
@@ -183,11 +197,17 @@ def _due_run(
     )
 
 
-def _birth(job: Job, active: int) -> tuple[RunState, str | None]:
-    if active >= QUEUE_MOST:
-        return RunState.SKIPPED_OVERLAP, f"{active} runs of this job were waiting."
-    if active and job.ask.overlap == "skip":
+def _birth(job: Job, active: int, before: int) -> tuple[RunState, str | None]:
+    if (waiting := active + before) >= QUEUE_MOST:
+        return RunState.SKIPPED_OVERLAP, f"{waiting} runs of this job were waiting."
+    if job.ask.overlap != "skip":
+        return RunState.QUEUED, None
+    if active:
         return RunState.SKIPPED_OVERLAP, "The run before was still going on."
+    # Those of one pass wait for each other under "all": each due time shall run.
+    if before and job.ask.misfire != "all":
+        reason = "Several were due at once: the first of them runs."
+        return RunState.SKIPPED_OVERLAP, reason
     return RunState.QUEUED, None
 
 
