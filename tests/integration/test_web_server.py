@@ -46,6 +46,11 @@ async def answers(reader):
         return int(head.split()[1]), await reader.readexactly(length)
 
 
+def statuses_of(reply):
+    """Return the statuses of all answers in what was read."""
+    return [int(part[:3]) for part in reply.split(b"HTTP/1.1 ")[1:]]
+
+
 @pytest.mark.parametrize(
     "request_bytes",
     [
@@ -77,6 +82,72 @@ async def test_a_head_that_is_too_large_is_refused(house):
     reply = await talk(house, b"GET / HTTP/1.1\r\nA: ", b"x" * 200_000)
 
     assert reply.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_head_of_one_piece_is_no_larger(house):
+    """A head that comes at once was never counted, but for its last piece."""
+    fields = [b"A: " + b"x" * 70_000, b"\r\n".join([b"A: " + b"x" * 700] * 100)]
+
+    for field in fields:
+        reply = await talk(
+            house, b"GET /1 HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n"
+        )
+        assert reply.startswith(b"HTTP/1.1 431 ")
+        assert reply.count(b"HTTP/1.1") == 1
+
+
+async def test_a_head_below_the_limit_passes_beside_a_large_body(house):
+    body = b"[%s]" % b",".join([EVENT[1:-1]] * 3000)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(HEAD % len(body) + body + HEAD % len(EVENT) + EVENT)
+    statuses = [(await answers(reader))[0] for _ in range(2)]
+    writer.close()
+
+    assert statuses == [202, 202]
+
+
+@pytest.mark.parametrize("path", [b"events", b"result"])
+async def test_what_was_stored_is_told_before_garbage_is_refused(house, path):
+    """A 4xx would say that nothing was stored."""
+    head = (HEAD % len(EVENT)).replace(b"/events", b"/" + path)
+
+    reply = await talk(house, head + EVENT + b"garbage\r\n\r\n")
+
+    assert statuses_of(reply) in ([202, 400], [201, 400], [200, 400])
+
+
+async def test_all_that_came_before_garbage_is_answered(house, caplog):
+    post = HEAD % len(EVENT) + EVENT
+    get = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    reply = await talk(house, post + get + post + b"garbage\r\n\r\n")
+
+    assert statuses_of(reply) == [202, 200, 202, 400]
+    assert "Exception in ASGI" not in caplog.text
+
+
+async def test_a_broken_body_behind_others_is_refused_after_them(house):
+    post = HEAD % len(EVENT) + EVENT
+    broken = b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    broken += b"Transfer-Encoding: chunked\r\n\r\n3\r\n[{}x"
+
+    assert statuses_of(await talk(house, post + post + broken)) == [202, 202, 400]
+    assert statuses_of(await talk(house, broken)) == [400]
+    assert "in_flight 0.0" in (await house.client.get("/metrics")).text
+
+
+async def test_the_rest_of_a_refused_body_is_not_answered_again(house):
+    head = b"POST /nowhere/at/all HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(head)
+    status, _ = await answers(reader)
+    writer.write(b"xyz\r\n")
+    async with asyncio.timeout(5):
+        rest = await reader.read()
+    writer.close()
+
+    assert (status, rest) == (415, b"")
 
 
 async def test_a_head_that_never_ends_is_cut_off(house, monkeypatch):

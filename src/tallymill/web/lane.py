@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from tallymill.web.asgi import Message
-from tallymill.web.protocol import HEAD_S, GuardedProtocol
+from tallymill.web.protocol import HEAD_BYTES_MOST, HEAD_S, GuardedProtocol
 
 Head = Sequence[tuple[bytes, bytes]]
 
@@ -92,6 +92,8 @@ class LaneProtocol(GuardedProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes in; a head that is not complete has to be soon."""
         super().data_received(data)
+        if self._is_refused:
+            return
         if self._has_begun and self._is_in_head and self._guard is None:
             self._arm(HEAD_S)
 
@@ -100,9 +102,8 @@ class LaneProtocol(GuardedProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
-        self._is_in_head = True
         self._has_begun = True
-        self._head_bytes = 0
+        self._begin_head()
 
     def on_headers_complete(self) -> None:
         """End a head: into a lane, or the ordinary way."""
@@ -137,6 +138,7 @@ class LaneProtocol(GuardedProtocol):
             (before is None or before.response_complete)
             and not self.expect_100_continue
             and not self.flow.write_paused
+            and self._head_most <= HEAD_BYTES_MOST
             and self.parser.should_keep_alive()
             and self.parser.get_http_version() == "1.1"
         )

@@ -39,6 +39,10 @@ _TYPES: Final = {
 }
 
 
+class _HeadTooLarge(Exception):
+    """Stops the parser; the refusal is out."""
+
+
 class WholeHead:
     """Hands an answer's head to the transport together with the body that follows.
 
@@ -78,9 +82,12 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection."""
 
     _head_bytes = 0
+    _piece_bytes = 0  #: of the piece that is read now
+    _head_most = 0  #: what the head can have at most: all pieces that hold some of it
     _is_in_head = True
     _completed = 0  #: requests that were read to their end
     _is_refused = False
+    _refusal: bytes | None = None  #: to be sent once what came before is answered
     _guard: asyncio.TimerHandle | None = None
 
     @property
@@ -120,10 +127,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._forget()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in, unless a head has had too many."""
+        """Take bytes in, unless a head has had too many; after a refusal, none."""
+        if self._is_refused:
+            return
         completed = self._completed
+        self._piece_bytes = len(data)
+        self._head_most += len(data)
         super().data_received(data)
         cycle = self._cycle
+        if self._is_refused:
+            return
         if not self._is_in_head and cycle and not cycle.response_complete:
             self._arm(STALL_S, self._body_stalls)
         # What ended a body, in this very piece, is no part of a head.
@@ -131,21 +144,24 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MOST:
-            self._refuse(431, "The head is too large", "Send fewer or shorter headers.")
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
         super().on_message_begin()
         self.scope["state"][CONNECTION] = self
-        self._is_in_head = True
-        self._head_bytes = 0
+        self._begin_head()
         self._arm(HEAD_S)
 
     def on_headers_complete(self) -> None:
         """End a head."""
+        # One that comes in one piece is known to be too large only now.
+        if self._head_most > HEAD_BYTES_MOST and self._head_size() > HEAD_BYTES_MOST:
+            self._refuse_head()
+            raise _HeadTooLarge
+        super().on_headers_complete()
         self._is_in_head = False
         self._disarm()
-        super().on_headers_complete()
         # After the head of an answer to HEAD nothing follows.
         if self._cycle and self.scope["method"] != "HEAD":
             self.cycle.transport = WholeHead(self.transport)  # type: ignore[assignment] # all that it calls
@@ -158,35 +174,65 @@ class GuardedProtocol(HttpToolsProtocol):
             # Its rest came after the answer: nobody else waits for what follows.
             self._arm(self.timeout_keep_alive)
         self._completed += 1
-        self._is_in_head = True
-        self._head_bytes = 0
+        self._begin_head()
 
     def on_response_complete(self) -> None:
         """Go on to the next request, or throw the rest of a refused body away."""
+        is_last = not self.pipeline
         super().on_response_complete()
-        if not self._is_in_head:
+        if is_last and self._refusal is not None:
+            self._send_refusal(self._refusal)
+        elif not self._is_in_head:
             self._arm(LINGER_S)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
         self._refuse(400, "The request cannot be read", f"It is no valid HTTP: {msg}")
 
+    def _begin_head(self) -> None:
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._head_most = self._piece_bytes
+
+    def _head_size(self) -> int:
+        fields = sum(len(name) + len(value) + 4 for name, value in self.headers)
+        return len(self.url) + fields
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, "The head is too large", "Send fewer or shorter headers.")
+
     def _refuse(self, status: int, title: str, detail: str) -> None:
-        problem = Problem(
-            type=_TYPES.get(status, "urn:tallymill:problem:malformed"),
-            title=title,
-            status=status,
-            detail=detail,
-        )
-        body = msgspec.json.encode(problem)
+        """Refuse what came last; what came before it is answered first."""
         if self._is_refused or self.transport.is_closing():
             return
         self._is_refused = True
-        self.transport.write(
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (status, title.encode("ascii"), len(body), body)
-        )
+        self._disarm()
+        self._refusal = _refusal(status, title, detail)
+        cycle = self._cycle
+        if cycle is None:
+            self._send_refusal(self._refusal)
+        elif cycle.response_complete:
+            # What is left of a body whose request is answered gets no second answer.
+            self._send_refusal(self._refusal if self._is_in_head else b"")
+        elif cycle.more_body:
+            self._refuse_unfinished(cycle, self._refusal)
+
+    def _refuse_unfinished(self, cycle: RequestResponseCycle, refusal: bytes) -> None:
+        """Refuse a request whose body will never be whole."""
+        if self.pipeline:
+            self.pipeline.popleft()  # it is the last, and has not begun
+            return
+        if not cycle.response_started:
+            self._send_refusal(refusal)
+        else:
+            self._send_refusal(b"")
+        cycle.disconnected = True
+        cycle.message_event.set()
+
+    def _send_refusal(self, refusal: bytes) -> None:
+        self._refusal = None
+        self._unset_keepalive_if_required()
+        self.transport.write(refusal)
         self.transport.write_eof()
         self._arm(LINGER_S)
 
@@ -207,6 +253,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self.cycle.response_started:
             what = f"Nothing of the body came for {STALL_S:.0f} seconds; send it again."
             self._refuse(408, "The request came too slowly", what)
+            return
         self.cycle.disconnected = True
         self.cycle.message_event.set()
 
@@ -248,3 +295,18 @@ class LineWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         if self._line is not None:
             self._line.lose()
+
+
+def _refusal(status: int, title: str, detail: str) -> bytes:
+    problem = Problem(
+        type=_TYPES.get(status, "urn:tallymill:problem:malformed"),
+        title=title,
+        status=status,
+        detail=detail,
+    )
+    body = msgspec.json.encode(problem)
+    return (
+        b"HTTP/1.1 %d %s\r\ncontent-type: application/problem+json\r\n"
+        b"content-length: %d\r\nconnection: close\r\n\r\n%s"
+        % (status, title.encode("ascii"), len(body), body)
+    )
