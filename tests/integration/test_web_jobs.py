@@ -199,6 +199,35 @@ async def test_a_run_by_hand_delivers_its_result_to_result(house):
     assert posted[0]["statistic"] == "total_registrations"
 
 
+async def test_a_run_is_shown_in_its_jobs_own_zone_wherever_it_is_asked_for(house):
+    here = f"http://127.0.0.1:{house.port}/result"
+    await add(house, name="ny", timezone="Asia/Tokyo", deliver_to=here)
+    queued = (await call(house, "POST", "/jobs/ny/run", 202)).json()
+    alone = await settled(house, queued["id"], delivered=True)
+    again = await call(house, "POST", f"/runs/{queued['id']}/redeliver", 202)
+    listed = (await call(house, "GET", "/jobs/ny/runs")).json()[0]
+
+    for shown in (queued, alone, again.json(), listed):
+        assert shown["scheduled_for"].endswith("+09:00")
+        assert shown["scheduled_for"] == queued["scheduled_for"]
+    assert alone["delivery"]["attempts"][0]["at"].endswith("+09:00")
+
+
+async def test_a_deleted_jobs_history_can_be_read(house):
+    await add(house, name="gone", timezone="Asia/Tokyo")
+    queued = (await call(house, "POST", "/jobs/gone/run", 202)).json()
+    await settled(house, queued["id"])
+
+    await call(house, "DELETE", "/jobs/gone", 204)
+    listed = (await call(house, "GET", "/jobs/gone/runs")).json()
+    older = (await call(house, "GET", "/jobs/gone/runs?before=1")).json()
+
+    assert [each["id"] for each in listed] == [queued["id"]]
+    assert listed[0]["scheduled_for"].endswith("Z")
+    assert (await call(house, "GET", f"/runs/{queued['id']}")).json() == listed[0]
+    assert older == []
+
+
 async def test_a_delivery_is_sent_again_by_hand_and_stored_once(house):
     here = f"http://127.0.0.1:{house.port}/result"
     await add(house, name="now", deliver_to=here)

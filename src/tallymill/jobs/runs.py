@@ -7,7 +7,7 @@ import msgspec
 
 from tallymill.delivery.model import Attempt, Delivery
 from tallymill.delivery.ports import Outbox
-from tallymill.jobs.model import AsOf, Run, RunKind, new_id
+from tallymill.jobs.model import AsOf, Job, Run, RunKind, new_id
 from tallymill.jobs.period import resolve_as_of
 from tallymill.jobs.ports import JobStore, RunHistory, RunStore
 from tallymill.kernel.clock import Clock
@@ -28,6 +28,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A run with its delivery, if it has one, and each attempt at it."""
 
     run: Run
+    timezone: str  #: IANA name: the job's own; "UTC" if the job is gone
     delivery: Delivery | None
     attempts: tuple[Attempt, ...]  #: oldest first
 
@@ -111,25 +112,27 @@ class Runs:
         run = await self._history.get(run_id)
         if run is None:
             raise NotFound(f"There is no run {run_id[:100]!r}.")
-        return (await self._records((run,)))[0]
+        job = await self._jobs.get(run.job_id)
+        return (await self._records(job, (run,)))[0]
 
     async def of_job(
         self, job_id: str, *, limit: int = 100, before: int | None = None
     ) -> RunRecords:
-        """Return a job's runs with their deliveries, newest first.
+        """Return a job's runs with their deliveries, newest first; deleted or not.
 
         Raises:
-            NotFound: There is no such job.
+            NotFound: There is no such job, and no run of one.
             Invalid: `limit` is not in 1 to `PAGE_MOST`.
         """
         if not 1 <= limit <= PAGE_MOST:
             fault = Fault("/limit", f"must be from 1 to {PAGE_MOST}")
             raise Invalid(f"limit {fault.detail}.", faults=[fault])
-        if await self._jobs.get(job_id) is None:
-            raise NotFound(f"There is no job {job_id[:100]!r}.")
+        job = await self._jobs.get(job_id)
         page = await self._history.of_job(job_id, limit=limit, before=before)
+        if job is None and not (page.runs or await self._was(job_id)):
+            raise NotFound(f"There is no job {job_id[:100]!r}.")
         return RunRecords(
-            records=await self._records(page.runs), next_before=page.next_before
+            records=await self._records(job, page.runs), next_before=page.next_before
         )
 
     async def resend(self, run_id: str) -> RunRecord:
@@ -148,11 +151,22 @@ class Runs:
         self._wakes.parcels_wait()
         return await self.get(run_id)
 
-    async def _records(self, runs: tuple[Run, ...]) -> tuple[RunRecord, ...]:
+    async def _was(self, job_id: str) -> bool:
+        """Whether there ever was a run of a job."""
+        return bool((await self._history.of_job(job_id, limit=1)).runs)
+
+    async def _records(
+        self, job: Job | None, runs: tuple[Run, ...]
+    ) -> tuple[RunRecord, ...]:
+        timezone = "UTC" if job is None else job.ask.timezone
         known = await self._outbox.history([run.id for run in runs])
         nothing: tuple[None, tuple[Attempt, ...]] = (None, ())
         records = []
         for run in runs:
             delivery, attempts = known.get(run.id, nothing)
-            records.append(RunRecord(run=run, delivery=delivery, attempts=attempts))
+            records.append(
+                RunRecord(
+                    run=run, timezone=timezone, delivery=delivery, attempts=attempts
+                )
+            )
         return tuple(records)

@@ -1,6 +1,9 @@
-"""Jobs, runs and deliveries as JSON shows them; times in the job's own zone. Pure."""
+"""Jobs, runs and deliveries as JSON shows them; times in the job's own zone. Pure.
 
-from datetime import UTC, datetime, tzinfo
+What is left of a job that is gone is shown in UTC.
+"""
+
+from datetime import datetime, tzinfo
 
 import msgspec
 
@@ -171,9 +174,9 @@ def job_body(job: Job) -> JobBody:
     )
 
 
-def run_body(record: RunRecord, zone: tzinfo = UTC) -> RunBody:
+def run_body(record: RunRecord) -> RunBody:
     """Return a run with its delivery as it is shown."""
-    run = record.run
+    run, zone = record.run, timeline_of(record.timezone).zone
     delivery: DeliveryBody | msgspec.UnsetType = UNSET
     if record.delivery is not None:
         delivery = _delivery(record.delivery, record.attempts, zone)

@@ -115,17 +115,13 @@ def _of_its_runs(services: JobServices) -> list[HTTPRouteHandler]:
             int | None, QueryParameter(description="From the Link of the page before.")
         ] = None,
     ) -> Response[list[RunBody]]:
-        """Return a job's runs with their deliveries, newest first."""
-        job = await jobs.get(job_id)
+        """Return a job's runs with their deliveries, newest first; deleted or not."""
         page = await runs.of_job(job_id, limit=limit, before=before)
-        zone = timeline_of(job.ask.timezone).zone
         headers = {}
         if page.next_before is not None:
             query = urlencode({"limit": limit, "before": page.next_before})
             headers["Link"] = f'</jobs/{job_id}/runs?{query}>; rel="next"'
-        return Response(
-            [run_body(each, zone) for each in page.records], headers=headers
-        )
+        return Response([run_body(each) for each in page.records], headers=headers)
 
     @get("/runs/{run_id:str}", tags=["runs"])
     async def get_run(run_id: FromPath[str]) -> RunBody:
