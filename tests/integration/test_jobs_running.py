@@ -199,7 +199,7 @@ async def test_a_function_that_swallows_its_cancellation_wins_no_time(house, clo
 
     fields = {"name": "f", "cron_string": "0 * * * *", "timeout": 5}
     await house.jobs.reconcile(
-        [ProjectJob(fields=fields, origin="code", function=stubborn, place="jobs.f")]
+        [ProjectJob(fields=fields, origin="code", function=stubborn, place="jobs/f.py")]
     )
     clock.advance(3600)
     await house.agenda.pass_once()
@@ -227,7 +227,7 @@ async def test_a_coroutine_that_blocks_freezes_nobody_and_has_its_time(house, cl
 
     fields = {"name": "f", "cron_string": "0 * * * *", "timeout": 5}
     await house.jobs.reconcile(
-        [ProjectJob(fields=fields, origin="code", function=blocking, place="jobs.f")]
+        [ProjectJob(fields=fields, origin="code", function=blocking, place="jobs/f.py")]
     )
     clock.advance(3600)
     await house.agenda.pass_once()
@@ -621,7 +621,7 @@ async def test_a_function_is_given_its_run(house, clock):
             },
             origin="code",
             function=report,
-            place="jobs.report",
+            place="jobs/report.py",
         )
     ]
     await house.jobs.reconcile(project)
@@ -646,7 +646,7 @@ async def test_a_blocking_function_runs_in_a_thread(house, clock):
             fields={"name": "f", "cron_string": "0 * * * *"},
             origin="code",
             function=report,
-            place="jobs.report",
+            place="jobs/report.py",
         )
     ]
     await house.jobs.reconcile(project)
@@ -673,7 +673,7 @@ async def test_a_function_that_raises_fails_its_run_and_says_where(
             fields={"name": "f", "cron_string": "0 * * * *"},
             origin="code",
             function=slowly if is_async else plainly,
-            place="jobs.f",
+            place="jobs/f.py",
         )
     ]
     await house.jobs.reconcile(project)

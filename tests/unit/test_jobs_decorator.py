@@ -17,7 +17,16 @@ def test_a_job_is_named_as_its_function():
     assert marked.definition.name == "registrations_per_day"
     assert marked.definition.schedule == "each day at 1PM"
     assert marked.function is registrations_per_day
-    assert "registrations_per_day" in marked.place
+    assert marked.place == "unit/test_jobs_decorator.py"
+
+
+def test_a_function_of_no_file_is_placed_by_its_module():
+    def report(run):
+        return run
+
+    report.__module__ = "somewhere"
+
+    assert marked_job(job(schedule="every hour")(report)).place == "somewhere.report"
 
 
 def test_another_name_may_be_given():

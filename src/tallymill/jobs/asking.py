@@ -86,8 +86,7 @@ class Asker:
         function = self._functions.get(job.id)
         if function is None:
             raise QueryFailed(
-                f"The function {job.ask.function} is not loaded; is it still in the "
-                "project's folder jobs/?"
+                f"The job's function is not loaded; is it still in {job.ask.function}?"
             )
 
         async def ask(

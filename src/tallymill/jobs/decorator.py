@@ -5,7 +5,9 @@ with a mark is kept on it and told by the loader, together with all other faults
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +24,7 @@ class MarkedJob(msgspec.Struct, frozen=True, kw_only=True):
 
     definition: JobDefinition  #: with a name
     function: Callable[..., Any]  #: takes one argument, the run
-    place: str  #: module and name, for people
+    place: str  #: for people: its folder and file, "jobs/report.py"
     unknown: Mapping[str, object] = {}  #: arguments that `job` does not have
     misuse: str = ""  #: how `job` was called wrongly, as a sentence part
 
@@ -70,7 +72,7 @@ def job(  # noqa: PLR0913, D417 - one keyword for each field of a definition, to
         marked = MarkedJob(
             definition=JobDefinition(**{**given, "name": name or _name_of(function)}),
             function=function,
-            place=f"{function.__module__}.{_name_of(function)}",
+            place=_place_of(function),
             unknown=unknown,
             misuse=_misuse(unnamed),
         )
@@ -105,6 +107,15 @@ def marked_job(thing: object) -> MarkedJob | None:
 
 def _name_of(function: object) -> str | None:
     return getattr(function, "__name__", None)
+
+
+def _place_of(function: Callable[..., Any]) -> str:
+    # Of the module and not of the code, which may be that of a decorator below.
+    file = getattr(sys.modules.get(function.__module__), "__file__", None)
+    if file is None:
+        return f"{function.__module__}.{_name_of(function)}"
+    path = Path(file)
+    return f"{path.parent.name}/{path.name}"
 
 
 def _is_bare(unnamed: Sequence[object]) -> bool:
