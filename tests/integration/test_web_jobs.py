@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from urllib.parse import unquote
 
 import pytest
 from web_house import web_house
@@ -364,3 +365,62 @@ async def test_a_preview_is_reckoned_beside_the_event_loop(house, monkeypatch):
 
     assert threads
     assert threading.get_ident() not in threads
+
+
+EDGES = ["0001-01-01", "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-12:00"]
+
+
+@pytest.mark.parametrize("as_of", [*EDGES, "2022-12-22%00"])
+async def test_an_as_of_at_the_edge_of_the_calendar_is_refused_by_place(house, as_of):
+    await add(house, name="day")
+    body = {"as_of": unquote(as_of)}
+
+    answers = [
+        await call(house, "POST", "/jobs", 422, {**CRON, **body}),
+        await call(house, "PATCH", "/jobs/day", 422, body),
+        await call(house, "POST", f"/jobs/day/run?as_of={as_of}", 422),
+        await call(house, "POST", f"/jobs/day/try?as_of={as_of}", 422),
+    ]
+
+    for answer in answers:
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["/as_of"]
+
+
+@pytest.mark.parametrize(
+    ("span", "pointer"),
+    [
+        ({"from": "0001-01-01", "to": "2022-12-01"}, "/from"),
+        ({"from": "2022-12-01", "to": "9999-12-31T23:59:59-12:00"}, "/to"),
+    ],
+)
+async def test_a_backfill_from_the_edge_of_the_calendar_is_refused(
+    house, span, pointer
+):
+    await add(house, name="day")
+
+    answer = await call(house, "POST", "/jobs/day/backfill", 422, span)
+
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+async def test_a_moment_at_the_end_of_the_calendar_is_never_due(house):
+    body = {"schedule": "at 9999-12-31T23:59"}
+
+    answer = await call(house, "POST", "/jobs", 422, body)
+
+    assert [each["pointer"] for each in answer.json()["errors"]] == ["/schedule"]
+    assert "can never come due" in answer.text
+
+
+async def test_a_preview_at_the_edges_of_the_calendar(house):
+    asked = {**CRON, "timezone": "UTC", "count": 2}
+    first = {**asked, "from": "0001-01-01T00:00:00+14:00"}
+    last = {**asked, "from": "9999-12-31T23:59:59-12:00"}
+
+    early = (await call(house, "POST", "/schedule/preview", body=first)).json()
+    late = (await call(house, "POST", "/schedule/preview", body=last)).json()
+
+    assert early["times"] == ["0001-01-03T04:05:00+00:00", "0001-01-04T04:05:00+00:00"]
+    assert "note" not in early
+    assert late["times"] == []
+    assert late["note"] == "There are no more times."

@@ -110,7 +110,7 @@ class JobMachine(RuleBasedStateMachine):
         )
         self.do(
             self.house.outbox.claim(
-                "dead", now=now, lease_until=later, room={}, room_elsewhere=2
+                "dead", now=now, lease_until=later, limit=9, room={}, room_elsewhere=2
             )
         )
         self.house = self.new_house()

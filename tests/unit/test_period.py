@@ -88,7 +88,17 @@ def test_as_of_is_the_first_moment_of_a_date_or_the_moment_itself(value, zone, m
     assert resolve_as_of(value, zone).isoformat() == moment
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "2022-13-01", "2022-12-22T25:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2022-13-01",
+        "2022-12-22T25:00",
+        "2022-12-22\x00",
+        "2022-12-22x",
+    ],
+)
 def test_what_is_no_date_is_refused(text):
     with pytest.raises(Invalid) as refused:
         resolve_as_of(text, "UTC")
@@ -107,3 +117,24 @@ def test_an_unknown_period_is_refused_with_the_known_ones():
 def test_before_the_first_period_of_the_calendar_none_is_complete():
     with pytest.raises(Invalid, match="no month is complete"):
         last_complete_period("month", datetime(1, 1, 10, tzinfo=UTC), "UTC")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "Pacific/Apia"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31",
+        "9999-12-31T23:59:59-12:00",
+        "9999-12-31T23:59:59.999999",
+    ],
+)
+def test_the_edges_of_the_calendar_are_refused(text, zone):
+    """
+    In some zone such a moment has no date, and asking ended with 500.
+    """
+    with pytest.raises(Invalid, match="from 0001-01-03 to 9999-12-29") as refused:
+        resolve_as_of(text, zone)
+
+    assert refused.value.faults[0].pointer == "/as_of"

@@ -5,18 +5,21 @@ All boundaries are those of the wall clock in the job's zone, so that a day may 
 at the latest midnight.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
 
 from tallymill.jobs.schedule import Schedule, parse_cron, timeline_of
-from tallymill.jobs.schedule.zones import seconds_of
+from tallymill.jobs.schedule.zones import FIRST_S, LAST_S, Timeline, seconds_of
 from tallymill.kernel.errors import Fault, Invalid
 
 PeriodKind = Literal["hour", "day", "week", "month"]
 
 _SECOND = timedelta(seconds=1)
+# `fromisoformat` takes any character, NUL included, for the T.
+_MOMENT = re.compile(r"[0-9W-]+[T ][0-9:.,]+(Z|[+-][0-9:.]+)?")
 
 # Under "vixie" a midnight that the clocks skip is made good at the date's first moment,
 # and one that they repeat counts once: exactly what the beginning of a date means.
@@ -64,17 +67,33 @@ def resolve_as_of(value: date | datetime | str, timezone: str) -> datetime:
         timezone: IANA name of the job's zone.
 
     Raises:
-        Invalid: Not a date or moment, or no such zone.
+        Invalid: Not a date or moment, or one without a date in some zone, or no such
+            zone.
     """
     if isinstance(value, str):
-        return resolve_as_of(_parsed(value), timezone)
+        value = _parsed(value)
     if not isinstance(value, datetime):
         value = datetime.combine(value, time())
     timeline = timeline_of(timezone)
-    if value.tzinfo is not None:
-        part = timedelta(microseconds=value.microsecond)
-        return timeline.moment(seconds_of(value)) + part
-    return timeline.moment_of(value)
+    try:
+        moment = _moment(value, timeline)
+    except (ValueError, OverflowError) as exc:
+        raise _off_the_calendar(value) from exc
+    if not FIRST_S <= seconds_of(moment) < LAST_S:
+        raise _off_the_calendar(value)
+    return moment
+
+
+def _moment(value: datetime, timeline: Timeline) -> datetime:
+    if value.tzinfo is None:
+        return timeline.moment_of(value)
+    part = timedelta(microseconds=value.microsecond)
+    return timeline.moment(seconds_of(value)) + part
+
+
+def _off_the_calendar(value: datetime) -> Invalid:
+    detail = f"is {value.isoformat()}: write a moment from 0001-01-03 to 9999-12-29"
+    return _refusal("/as_of", detail)
 
 
 @lru_cache(maxsize=1024)
@@ -86,12 +105,11 @@ def _beginnings(kind: PeriodKind, timezone: str) -> Schedule:
 
 
 def _parsed(text: str) -> date | datetime:
+    written = text.strip().upper()
     try:
-        return date.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(text.strip().upper())
+        if _MOMENT.fullmatch(written):
+            return datetime.fromisoformat(written)
+        return date.fromisoformat(written)
     except ValueError as exc:
         detail = f"is {text[:40]!r}: write a date (2022-12-22) or a moment in ISO 8601"
         raise _refusal("/as_of", detail) from exc

@@ -31,20 +31,23 @@ class Schedule:
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first due moment strictly after `moment`; None if none is left."""
-        return self._moment(self.times.next_after(seconds_of(moment)))
+        # Before the calendar's first day nothing can be told; from it on, all.
+        instant = max(seconds_of(moment), FIRST_S - 1)
+        return self._moment(self.times.next_after(instant))
 
     def latest_at_or_before(self, moment: datetime) -> datetime | None:
         """Return the last due moment not after `moment`; None if there was none.
 
         Takes as long for ten years as for ten minutes.
         """
-        return self._moment(self.times.latest_until(seconds_of(moment)))
+        instant = min(seconds_of(moment), LAST_S)
+        return self._moment(self.times.latest_until(instant))
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
         """Yield the due moments of [start, end) in order."""
         stop = min(_ceiling(end), LAST_S)
         moment = timeline_of(self.timezone).moment
-        due = self.times.next_after(_ceiling(start) - 1)
+        due = self.times.next_after(max(_ceiling(start), FIRST_S) - 1)
         while due is not None and due < stop:
             yield moment(due)
             due = self.times.next_after(due)

@@ -21,6 +21,8 @@ from tallymill.jobs.schedule.phrases import (
 from tallymill.jobs.schedule.words import describe_cron, describe_period
 from tallymill.jobs.schedule.zones import (
     DAY_S,
+    FIRST_S,
+    LAST_S,
     Timeline,
     seconds_of,
     timeline_of,
@@ -169,6 +171,10 @@ def _from_moment(
     if phrase.moment.microsecond:
         raise request.refusal("a moment is a whole second: leave out what follows it")
     instants = _instants_of(request, phrase.moment, timeline)
+    if not FIRST_S <= instants[0] < LAST_S:
+        raise request.refusal(
+            "this moment can never come due: write one from 0001-01-03 to 9999-12-29"
+        )
     if now is not None and instants[-1] <= seconds_of(now):
         raise request.refusal("this moment has passed, so it can never come due")
     return Schedule(

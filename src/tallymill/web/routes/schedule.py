@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import post
@@ -12,6 +12,8 @@ from litestar.params import JSONBody
 from tallymill.jobs.schedule import Dst, Schedule, parse_cron, parse_schedule
 from tallymill.kernel.errors import Fault, Invalid
 from tallymill.web.services import Services
+
+_OVER: Final = "There are no more times."
 
 
 class PreviewAsked(
@@ -38,6 +40,7 @@ class PreviewBody(msgspec.Struct, frozen=True, kw_only=True):
     times: list[str]  #: ISO 8601 with the zone's offset, strictly after `from`
     cron_string: str | None  #: the cron string that says the same, if there is one
     timezone: str
+    note: str | msgspec.UnsetType = msgspec.UNSET  #: why there are fewer than asked for
 
 
 def schedule_routes(services: Services) -> list[HTTPRouteHandler]:
@@ -48,14 +51,14 @@ def schedule_routes(services: Services) -> list[HTTPRouteHandler]:
         """Return a schedule in words and its next times; keeps nothing."""
         now = services.clock.now()
         schedule = _parsed(data, data.timezone or services.timezone, now)
+        upcoming = schedule.upcoming(data.from_ or now)
+        times = [moment.isoformat() for moment in islice(upcoming, data.count)]
         return PreviewBody(
             words=schedule.words(),
-            times=[
-                moment.isoformat()
-                for moment in islice(schedule.upcoming(data.from_ or now), data.count)
-            ],
+            times=times,
             cron_string=schedule.cron_string,
             timezone=schedule.timezone,
+            note=_OVER if len(times) < data.count else msgspec.UNSET,
         )
 
     return [preview_schedule]
