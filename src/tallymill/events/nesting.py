@@ -33,7 +33,7 @@ def is_deeper(text: bytes, limit: int) -> bool:
         if not braces:
             return False
     steps = map(_STEP.__getitem__, braces)
-    return max(accumulate(steps)) > limit - passes
+    return max(accumulate(steps), default=0) > limit - passes
 
 
 def first_too_deep(text: bytes, limit: int) -> int:

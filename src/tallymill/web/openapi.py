@@ -87,7 +87,10 @@ def describe(handlers: Sequence[HTTPRouteHandler]) -> Json:
 
 
 def _operation_id(handler: HTTPRouteHandler, _: object, __: object) -> str:
-    return handler.fn.__name__.title().replace("_", "")
+    # What runs in a thread is wrapped; the function itself has the name.
+    function = getattr(handler.fn, "func", handler.fn)
+    name: str = function.__name__
+    return name.title().replace("_", "")
 
 
 def _described(operation: Operation, schemas: Json) -> Json:
