@@ -7,6 +7,7 @@ import pytest
 
 from tallymill.kernel.errors import Invalid, Malformed, NotFound
 from tallymill.project import load_project
+from tallymill.sources.model import Source
 
 STATISTIC = '''
 import msgspec
@@ -268,10 +269,8 @@ def test_a_job_that_cannot_run_is_told_with_its_line(tmp_path, write, line, told
     assert told in fault
 
 
-def test_a_password_in_a_sources_url_is_not_shown(tmp_path, write):
-    write("tallymill.toml", "[sources.r]\nurl = 'postgresql://me:secret@host/db'\n")
-
-    (source,) = load(tmp_path).sources
+def test_a_password_in_a_sources_url_is_not_shown():
+    source = Source(name="r", url="postgresql://me:secret@host/db")
 
     assert source.shown_url == "postgresql://me:***@host/db"
     assert "secret" in source.url
@@ -318,3 +317,48 @@ def test_each_wrong_mark_of_a_file_is_told_at_once_and_in_our_words(tmp_path, wr
     assert told[4].startswith("noargs: schedule: 'dya' is not understood")
     assert told[5].startswith("two: is called with one argument, the run, and takes (r")
     assert len(told) == 6
+
+
+def test_a_source_that_can_never_be_asked_is_a_fault(tmp_path, write):
+    """
+    A job over it would fail at each due time, after "is in order".
+    """
+    write(
+        "tallymill.toml",
+        "[sources.a]\nurl = 'nodb://x'\n"
+        "[sources.b]\nurl = 'mysql+mysqldb://me:secret@there/b'\n"
+        "[sources.c]\nurl = 'sqlite://'\n"
+        "[sources.d]\nurl = 'sqlite:///new.sqlite'\n",
+    )
+
+    told = faults_of(tmp_path)
+
+    assert told[0].startswith(
+        "tallymill.toml line 2: sources.a.url: begins with 'nodb'"
+    )
+    assert "line 4: sources.b.url: needs the Python module 'MySQLdb'" in told[1]
+    assert "line 6: sources.c.url: names no file" in told[2]
+    assert len(told) == 3
+    assert "secret" not in "".join(told)
+
+
+def test_what_may_not_be_meant_so_is_noted(tmp_path, write):
+    write("tallymill.toml", "[sources.s]\nurl = 'sqlite:///new.sqlite'\n")
+    write("statistics/a.py", STATISTIC.replace("Widest", "AverageWeight"))
+    write("statistics/b.py", "x = 1")
+    write("jobs/c.py", "x = 1")
+
+    absent, empty, replaced, jobless = load(tmp_path).notices
+
+    assert f"the source s has no file {tmp_path.resolve()}/new.sqlite yet" in absent
+    assert empty.startswith("statistics/b.py holds no class of Statistic")
+    assert replaced.startswith("average_weight is one of your own, in place of the one")
+    assert jobless.startswith("jobs/c.py holds no function with @job")
+    assert "_c.py" in jobless
+
+
+def test_a_file_in_place_of_the_folder_is_said_to_be_a_file(tmp_path, write):
+    write("tallymill.toml", "")
+
+    with pytest.raises(NotFound, match=r"tallymill.toml is a file; name the project's"):
+        load(tmp_path / "tallymill.toml")

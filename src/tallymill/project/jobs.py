@@ -25,6 +25,7 @@ class Jobs(msgspec.Struct, frozen=True, kw_only=True):
 
     tables: tuple[JobDefinition, ...]
     functions: tuple[MarkedJob, ...]
+    notices: tuple[str, ...] = ()  #: sentences without their full stop
 
 
 def collect_jobs(
@@ -45,10 +46,14 @@ def collect_jobs(
     tables, faults = _from_file(toml, surroundings, now)
     taken = {table.name: toml.place("jobs", str(table.name)) for table in tables}
     functions: list[MarkedJob] = []
+    notices: list[str] = []
     modules, import_faults = import_folder(folder)
     faults += import_faults
     for module in modules:
-        for marked in _marked(module):
+        found = _marked(module)
+        if not found:
+            notices.append(module.without("function with @job"))
+        for marked in found:
             wrong = _function_faults(module, marked, surroundings, now)
             name = str(marked.definition.name)
             if name in taken:
@@ -56,7 +61,10 @@ def collect_jobs(
             taken.setdefault(name, module.where)
             faults += wrong
             functions += [] if wrong else [marked]
-    return Jobs(tables=tuple(tables), functions=tuple(functions)), faults
+    jobs = Jobs(
+        tables=tuple(tables), functions=tuple(functions), notices=tuple(notices)
+    )
+    return jobs, faults
 
 
 def _from_file(

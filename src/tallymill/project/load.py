@@ -10,6 +10,7 @@ from tallymill.config import FILE_NAME, Loaded, TomlFile, load_settings, read_to
 from tallymill.jobs.check import Surroundings
 from tallymill.kernel.clock import Clock, SystemClock
 from tallymill.kernel.errors import Invalid, NotFound
+from tallymill.project.drivers import file_notice
 from tallymill.project.jobs import collect_jobs
 from tallymill.project.model import Project
 from tallymill.project.statistics import collect_statistics
@@ -49,33 +50,47 @@ def _assembled(toml: TomlFile, loaded: Loaded, now: datetime) -> Project:
     folder = toml.path.parent
     streams, stream_faults = read_streams(toml)
     sources, source_faults = read_sources(toml)
-    statistics, statistic_faults = collect_statistics(toml, folder / "statistics")
+    statistics = collect_statistics(toml, folder / "statistics")
     surroundings = Surroundings(
         timezone=loaded.settings.timezone,
         sources=_names(toml, "sources"),
-        statistics={*_names(toml, "statistics"), *(s.name for s in statistics)},
+        statistics={*_names(toml, "statistics"), *(s.name for s in statistics.bound)},
     )
     jobs, job_faults = collect_jobs(
         toml, folder / "jobs", surroundings=surroundings, now=now
     )
-    table_faults = [*stream_faults, *source_faults, *statistic_faults, *job_faults]
-    faults = [*loaded.faults, *table_faults]
+    faults = [
+        *loaded.faults,
+        *stream_faults,
+        *source_faults,
+        *statistics.faults,
+        *job_faults,
+    ]
     if faults:
         raise Invalid(f"The project in {folder} cannot be used:", faults=faults)
     return Project(
         folder=folder,
         settings=loaded.settings,
         provenance=loaded.provenance,
-        notices=loaded.notices,
+        notices=(
+            *loaded.notices,
+            *(text for source in sources if (text := file_notice(source))),
+            *statistics.notices,
+            *jobs.notices,
+        ),
         streams=tuple(streams),
         sources=tuple(sources),
-        statistics=statistics,
+        statistics=statistics.bound,
         jobs=jobs.tables,
         functions=jobs.functions,
     )
 
 
 def _existing(folder: Path) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise NotFound(
+            f"{folder} is a file; name the project's folder: {folder.parent}"
+        )
     if not folder.is_dir():
         raise NotFound(
             f"There is no folder {folder}; `tallymill init {folder}` makes one."

@@ -25,7 +25,7 @@ class Project:
     folder: Path  #: absolute
     settings: Settings
     provenance: tuple[Provenance, ...]  #: of each setting
-    notices: tuple[str, ...]  #: what is accepted but does nothing yet
+    notices: tuple[str, ...]  #: what may not be meant so, no full stop
     streams: tuple[StreamDefinition, ...]
     sources: tuple[Source, ...]  #: a SQLite file's path is absolute
     statistics: tuple[BoundStatistic, ...]  #: shipped ones first

@@ -27,6 +27,13 @@ class UserModule:
         """Return "statistics/range_of_weights.py"."""
         return f"{self.path.parent.name}/{self.path.name}"
 
+    def without(self, what: str) -> str:
+        """Return the notice that the file holds no such thing."""
+        return (
+            f"{self.where} holds no {what}, so it does nothing; if it is meant for "
+            f"others to import, call it _{self.path.name}"
+        )
+
 
 def import_folder(folder: Path) -> tuple[list[UserModule], list[Fault]]:
     """Import each `*.py` of a folder in order of name; `_*.py` are left alone.

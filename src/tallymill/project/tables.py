@@ -12,6 +12,7 @@ from tallymill.config import TomlFile
 from tallymill.config.load import unknown_keys
 from tallymill.events.model import check_stream
 from tallymill.kernel.errors import Fault, Invalid
+from tallymill.project.drivers import url_fault
 from tallymill.project.model import StreamDefinition
 from tallymill.sources.model import TIME_STYLES, Source
 
@@ -43,6 +44,8 @@ def read_sources(toml: TomlFile) -> tuple[list[Source], list[Fault]]:
         url = table.get("url")
         if not isinstance(url, str) or "://" not in url:
             wrong = 'is missing or no URL; give url = "sqlite:///FILE"'
+            raise Invalid(f"url {wrong}", faults=[Fault("url", wrong)])
+        if wrong := url_fault(url):
             raise Invalid(f"url {wrong}", faults=[Fault("url", wrong)])
         times = table.get("times", "auto")
         if times not in TIME_STYLES:
