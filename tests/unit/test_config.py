@@ -138,28 +138,6 @@ def test_a_database_file_is_relative_to_the_project(project, tmp_path):
     assert settings.database_path == tmp_path / "kept" / "all.db"
 
 
-@pytest.mark.parametrize(
-    ("written", "seconds"),
-    [
-        ("2 minutes", 120.0),
-        ("1h 30m", 5400.0),
-        ("1 hour and 30 minutes", 5400.0),
-        ("500ms", 0.5),
-        (90, 90.0),
-        (0.5, 0.5),
-        ("45", 45.0),
-    ],
-)
-def test_durations_are_words_or_seconds(written, seconds):
-    assert duration_s(written) == seconds
-
-
-@pytest.mark.parametrize("written", ["soon", "", 0, -1, True, None, "2 moons", "1 h x"])
-def test_what_is_no_duration_is_refused(written):
-    with pytest.raises(ValueError, match="duration"):
-        duration_s(written)
-
-
 def test_sizes_are_bytes_or_words():
     assert [size_bytes(v) for v in (5, "5", "1 KiB", "1kB", "1.5 MiB")] == [
         5, 5, 1024, 1000, 1572864,
@@ -220,3 +198,10 @@ def test_each_key_knows_its_line_through_multi_line_values_and_headings(tmp_path
 
 def test_every_field_of_the_settings_can_be_set_by_one_rule():
     assert {rule.field for rule in RULES} == set(Settings.__struct_fields__)
+
+
+def test_each_wrong_address_is_told(project):
+    told = details(project(listen=["127.0.0.1:99999", "nonsense"]))["listen"]
+
+    assert "'99999'" in told
+    assert "not 'nonsense'" in told

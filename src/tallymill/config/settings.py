@@ -5,7 +5,7 @@ unknown names all go by it. Where values come from is `load`'s.
 """
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -95,12 +95,26 @@ def read_listen(value: object) -> tuple[Address, ...]:
     Raises:
         ValueError: One is no address, or there is none.
     """
-    addresses = tuple(read_address(text) for text in values.texts(value))
+    addresses = _read_addresses(values.texts(value))
     if not addresses:
         raise ValueError('must have at least one address such as "127.0.0.1:8000"')
     if len(set(addresses)) < len(addresses) and all(a.port for a in addresses):
         raise ValueError(f"names an address twice: {value!r}")
     return addresses
+
+
+def _read_addresses(texts: Sequence[str]) -> tuple[Address, ...]:
+    """Return the addresses, or raise one error that tells each fault."""
+    addresses: list[Address] = []
+    faults: list[str] = []
+    for text in texts:
+        try:
+            addresses.append(read_address(text))
+        except ValueError as exc:
+            faults.append(str(exc))
+    if faults:
+        raise ValueError("; and ".join(faults))
+    return tuple(addresses)
 
 
 def read_address(text: str) -> Address:

@@ -10,19 +10,13 @@ from datetime import timedelta
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-DURATION_S: Final = {
-    "ms": 0.001, "millisecond": 0.001, "milliseconds": 0.001,
-    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
-    "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0,
-    "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
-    "d": 86400.0, "day": 86400.0, "days": 86400.0,
-}  # fmt: skip
+from tallymill.kernel.durations import read_duration_s
+
 SIZE_BYTES: Final = {
     "": 1, "b": 1, "byte": 1, "bytes": 1,
     "kb": 1000, "mb": 1000**2, "gb": 1000**3,
     "kib": 1024, "mib": 1024**2, "gib": 1024**3,
 }  # fmt: skip
-_QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
@@ -34,25 +28,12 @@ def duration_s(value: object) -> float:
     Raises:
         ValueError: Not a duration, or not more than zero.
     """
-    seconds = _seconds(value)
+    seconds = read_duration_s(value)
     if not 0 < seconds <= timedelta.max.total_seconds():
-        raise ValueError(f"must be a duration of more than zero, not {value!r}")
-    return seconds
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    text = value.strip() if isinstance(value, str) else ""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    parts = _QUANTITY.findall(text)
-    rest = re.sub(r"\band\b|,", " ", _QUANTITY.sub(" ", text))
-    if not parts or rest.strip() or any(u.lower() not in DURATION_S for _, u in parts):
         raise ValueError(
-            f'must be a duration such as "2 minutes", "90 s" or 90, not {value!r}'
+            f"must be a duration of more than zero, not {repr(value)[:100]}"
         )
-    return sum(float(number) * DURATION_S[unit.lower()] for number, unit in parts)
+    return seconds
 
 
 def size_bytes(value: object) -> int:
