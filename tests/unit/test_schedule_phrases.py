@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from tallymill.jobs.schedule import parse_schedule
+from tallymill.jobs.schedule import parse_cron, parse_schedule
 from tallymill.kernel.errors import Invalid
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -171,7 +171,7 @@ def test_a_moment_that_has_passed_is_refused_when_now_is_told():
         ("every 0 minutes", "one second to 366 days"),
         ("every 9000 hours", "one second to 366 days"),
         ("every 5 months", "months are 1, 2, 3, 4, 6 or 12"),
-        ("every 0 days", "the days between two runs are 1 to 3660"),
+        ("every 0 days", "must leave 1 to 3660 days between two runs"),
         ("each month on the 32nd", "is no day of the month"),
         ("each month on the second weekday", "only the first and the last"),
         ("each year on tuesday", "is no day of the year: write '24 december'"),
@@ -186,3 +186,34 @@ def test_words_that_are_not_understood_are_refused_with_what_to_write(text, deta
 
     assert detail in refused.value.faults[0].detail
     assert refused.value.faults[0].pointer == "/schedule"
+
+
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("*/7 * * * * *", "Every 7 seconds, counted anew each minute"),
+        ("*/15 * * * * *", "Every 15 seconds"),
+        ("*/25 * * * *", "Every 25 minutes, counted anew each hour"),
+        (
+            "0 */5 * * *",
+            "Every 5 hours, counted anew each day",
+        ),
+    ],
+)
+def test_a_step_that_does_not_divide_its_round_is_said_to_begin_anew(cron, words):
+    """
+    "Every 7 seconds" alone is wrong: from :56 to :00 it is four.
+    """
+    assert parse_cron(cron, timezone="UTC").words() == words
+
+
+def test_what_is_wrong_can_be_read_behind_the_fields_name():
+    with pytest.raises(Invalid) as period:
+        parse_schedule("every 0 seconds", timezone="UTC")
+    with pytest.raises(Invalid) as zone:
+        parse_schedule("every hour", timezone="Asia/Kolkatta")
+
+    assert period.value.faults[0].detail.startswith("must leave one second to 366")
+    assert zone.value.faults[0].detail == (
+        "'Asia/Kolkatta' is no time zone that is known; did you mean 'Asia/Kolkata'?"
+    )

@@ -97,8 +97,9 @@ def refusal(faults: list[Fault]) -> Invalid:
     first = faults[0]
     place = first.pointer.lstrip("/") or "the job"
     more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
+    stop = "" if first.detail.endswith(("?", ".")) else "."
     return Invalid(
-        f"The job is not valid: {place} {first.detail}.{more}", faults=faults
+        f"The job is not valid: {place} {first.detail}{stop}{more}", faults=faults
     )
 
 

@@ -176,7 +176,7 @@ def _duration(subject: str) -> int | None:
 def _checked_period(seconds: int) -> int:
     if 1 <= seconds <= LONGEST_PERIOD_S:
         return seconds
-    raise ValueError("the time between two runs is one second to 366 days")
+    raise ValueError("must leave one second to 366 days between two runs")
 
 
 def _unit(word: str) -> str | None:
@@ -222,7 +222,7 @@ def _each_hour(times: str) -> CronPhrase:
 
 def _every_so_many(days: int, clock: str) -> CronPhrase:
     if not 1 <= days <= 3660:
-        raise ValueError("the days between two runs are 1 to 3660")
+        raise ValueError("must leave 1 to 3660 days between two runs")
     return CronPhrase(cron=f"{clock} * * *", period_days=days)
 
 

@@ -13,6 +13,7 @@ from tallymill.jobs.schedule.cron import WEEKDAY_NAMES
 
 # `L`, `W` or `#` in a list: cron-descriptor 2.2 tells only the first, or says nonsense.
 _SPECIAL_IN_LIST = re.compile(r"\S*,\S*[LW#]\S*|\S*[LW#]\S*,\S*")
+_STEP = re.compile(r"[*0]/(\d{1,9})")
 _LONG_NAME = re.compile(r"[A-Z]{4,}")
 
 
@@ -31,10 +32,28 @@ def describe_cron(text: str) -> str:
         return f"cron {text}"
     if "*" in day[0] + weekday[0]:
         words = words.replace(", or on ", ", and on ").replace(", or ", ", and ")
+    words += _uneven(short)
     # "At 04:05" alone leaves open on which days.
     if words.startswith("At ") and text.endswith(" * * *") and "past" not in words:
         return f"{words}, every day"
     return words
+
+
+def _uneven(cron: str) -> str:
+    """Return what has to be said of a step that does not divide its round.
+
+    `*/7` in seconds is due at :56 and then at :00.
+    """
+    fields = cron.split()[-5:-3]
+    rounds = [("hour", 60), ("day", 24)]
+    if len(cron.split()) == 6:
+        fields, rounds = cron.split()[:3], [("minute", 60), *rounds]
+    anew = [
+        f"each {name}"
+        for field, (name, size) in zip(fields, rounds, strict=True)
+        if (step := _STEP.fullmatch(field)) and size % int(step[1])
+    ]
+    return f", counted anew {' and '.join(anew)}" if anew else ""
 
 
 def describe_period(seconds: int) -> str:

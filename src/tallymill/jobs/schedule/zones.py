@@ -187,7 +187,7 @@ def wall_of(local: datetime) -> int:
 def _unknown(name: str) -> Invalid:
     near = _nearest_zone(name)
     hint = f"did you mean {near!r}?" if near else "write one such as 'Asia/Kolkata'"
-    fault = Fault("/timezone", f"unknown time zone {name[:80]!r}: {hint}")
+    fault = Fault("/timezone", f"{name[:80]!r} is no time zone that is known; {hint}")
     return Invalid(fault.detail, faults=[fault])
 
 
