@@ -28,7 +28,7 @@ def port():
         return probe.getsockname()[1]
 
 
-def start_demo(folder, port):
+def start_demo(folder, port, stderr=subprocess.DEVNULL):
     environment = {
         key: value for key, value in os.environ.items() if key != "WORKERS_MAX"
     }
@@ -38,7 +38,7 @@ def start_demo(folder, port):
             *("--listen", f"127.0.0.1:{port}"),
         ],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=stderr,
         text=True,
         env=environment,
     )
@@ -96,6 +96,19 @@ def test_the_demo_says_which_page_to_open_and_prints_the_first_results(demo, url
     }
     day = next(result for result in results if "date" in result)
     assert day["date"] == "2022-12-21"
+
+
+def test_a_second_start_says_that_this_demo_runs_already(demo, port, url):
+    """
+    It is no other program that has the port.
+    """
+    folder, _ = demo
+
+    with start_demo(folder, port, stderr=subprocess.PIPE) as second:
+        _, err = second.communicate(timeout=30)
+
+    assert second.returncode == 1
+    assert f"runs already: open {url}/" in err
 
 
 def test_the_feed_moves_the_statistics(demo, url):

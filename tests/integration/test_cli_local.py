@@ -6,7 +6,9 @@ from io import StringIO
 
 import pytest
 
+from tallymill import __version__ as tallymill_version
 from tallymill.cli import main as cli
+from tallymill.cli.serve import LOCK_FILE, begins_empty
 from tallymill.cli.terminal import clean, say_json, say_table
 
 
@@ -253,3 +255,74 @@ def test_control_characters_of_data_never_reach_the_terminal(capsys):
 def test_a_key_of_data_keeps_its_tabs_and_newlines():
     assert clean("a\tb\nc") == "a\tb\nc"
     assert StringIO(clean("é ☃")).read() == "é ☃"
+
+
+@pytest.mark.parametrize("command", ["init", "demo", "check", "serve"])
+def test_a_folder_that_cannot_be_used_is_one_line_and_no_traceback(
+    tallymill, tmp_path, command
+):
+    """
+    Not even its owner may make a folder below a file.
+    """
+    (tmp_path / "file").write_text("")
+
+    status, out, err = tallymill(command, tmp_path / "file" / "p" / "x")
+
+    assert (status, out) == (1, "")
+    assert err.startswith("Error: ")
+    assert len(err.splitlines()) <= 2
+    assert "Traceback" not in err
+
+
+def test_init_tells_a_name_that_cannot_be_one(tallymill, tmp_path):
+    status, _, err = tallymill("init", tmp_path / ("x" * 300) / "p")
+
+    assert status == 1
+    assert "File name too long" in err
+
+
+def test_permission_that_is_missing_anywhere_is_one_line(
+    tallymill, tmp_path, monkeypatch
+):
+    """
+    The tests may run as root, whom nothing is forbidden.
+    """
+
+    def forbid(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("tallymill.project.load.read_toml", forbid)
+
+    status, _, err = tallymill("check", tmp_path)
+
+    assert status == 1
+    assert err == f"Error: {tmp_path}/tallymill.toml: Permission denied.\n"
+
+
+def test_the_version_is_told_by_an_option_too(tallymill):
+    assert tallymill("--version") == (0, f"Tallymill {tallymill_version}\n", "")
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_an_option_for_the_port_is_answered_with_the_right_one(tallymill, command):
+    status, _, err = tallymill(command, "--port", "8001")
+
+    assert status == 2
+    assert "--listen" in err
+
+
+def test_a_server_that_has_lost_its_database_says_so(tmp_path):
+    """
+    Beginning with nothing is right for a new folder, and a shock for an old one.
+    """
+    assert begins_empty(tmp_path / "tallymill.db") == []
+
+    (tmp_path / LOCK_FILE).write_text("")
+    (gone,) = begins_empty(tmp_path / "tallymill.db")
+    (tmp_path / "tallymill.db").write_text("")
+    (empty,) = begins_empty(tmp_path / "tallymill.db")
+    (tmp_path / "tallymill.db").write_text("SQLite")
+
+    assert "tallymill.db is gone" in gone
+    assert "tallymill.db is empty" in empty
+    assert begins_empty(tmp_path / "tallymill.db") == []

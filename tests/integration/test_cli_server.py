@@ -141,7 +141,7 @@ def test_partial_sets_bad_events_aside_and_tells_each(tallymill, url):
     )
 
     assert status == 0
-    assert "1 events taken" in out
+    assert "1 event taken" in out
     assert "1 set aside" in out
     assert err.startswith("event 1: ")
 

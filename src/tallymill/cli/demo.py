@@ -10,7 +10,7 @@ import typer
 
 from tallymill.assembly.serve import Served
 from tallymill.assembly.serve import serve as serve_project
-from tallymill.cli.serve import Listen, announce, prepare, run
+from tallymill.cli.serve import Listen, Port, announce, is_served, prepare, run
 from tallymill.cli.terminal import note, say
 from tallymill.cli.tour import tour
 from tallymill.config import FILE_NAME, Address, load_settings, read_toml
@@ -36,6 +36,7 @@ def demo(
     *,
     listen: Listen = None,
     seed: Annotated[int, typer.Option(help="Of the generated registrations.")] = 0,
+    _port: Port = None,
 ) -> None:
     """Make a demo project and serve it, on 8000, and 5000 and 9753 where they are free.
 
@@ -43,7 +44,13 @@ def demo(
     statistics: everything that is shown is made on this machine.
     """
     addresses = [read_address(text) for text in listen or []]
-    first = addresses[0] if addresses else _made_for(folder) or MAIN
+    made_for = _made_for(folder)
+    if made_for and is_served(folder / "data"):
+        raise Conflict(
+            f"The demo in {folder} runs already: open {made_for.url}/. To run another "
+            "one beside it, name another folder and --listen another address."
+        )
+    first = addresses[0] if addresses else made_for or MAIN
     if not addresses:
         addresses = [first, *_extra(first)]
     if not _is_free(first):
@@ -51,7 +58,6 @@ def demo(
             f"{first} is in use by another program; end that one, or choose another "
             f"address: --listen {LOOPBACK}:8001"
         )
-    made_for = _made_for(folder)
     if make_demo(folder, address=first, seed=seed):
         say(f"Made a demo project in {folder}")
     elif made_for and made_for != first:

@@ -114,19 +114,23 @@ FILES: Final = {
 
 def init(folder: Folder = Path()) -> None:
     """Make a project: a commented tallymill.toml, and examples. Overwrites nothing."""
+    try:
+        _write(folder)
+    except OSError as exc:
+        raise Unavailable(f"Cannot write {exc.filename}: {exc.strerror}.") from exc
+    for name in FILES:
+        say(f"wrote {folder / name}")
+    say(f"Start it with: tallymill serve {folder}")
+
+
+def _write(folder: Path) -> None:
     taken = [name for name in FILES if (folder / name).exists()]
     if taken:
         raise Conflict(
             f"{folder / taken[0]} is there already; nothing was written. "
             "Name another folder, or move it away."
         )
-    try:
-        for name, text in FILES.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, "utf-8")
-    except OSError as exc:
-        raise Unavailable(f"Cannot write {exc.filename}: {exc.strerror}.") from exc
-    for name in FILES:
-        say(f"wrote {folder / name}")
-    say(f"Start it with: tallymill serve {folder}")
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")

@@ -11,12 +11,13 @@ import sys
 import zoneinfo
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
-from tallymill.cli.terminal import complain
-from tallymill.kernel.errors import TallymillError
+import tallymill
+from tallymill.cli.terminal import complain, say
+from tallymill.kernel.errors import TallymillError, Unavailable
 
 #: In the order of the help. Each is a file beside this one, with a function of that
 #: name, or with an `app` of several commands.
@@ -24,6 +25,12 @@ COMMANDS: Final = (
     "init", "serve", "demo", "send", "watch", "client", "feed", "accounts", "jobs",
     "statistics", "check", "version",
 )  # fmt: skip
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        say(f"Tallymill {tallymill.__version__}")
+        raise typer.Exit
 
 
 def main() -> None:
@@ -36,6 +43,9 @@ def main() -> None:
         build(words)()
     except TallymillError as error:
         complain(error)
+        sys.exit(1)
+    except PermissionError as error:
+        complain(Unavailable(f"{error.filename}: {error.strerror}."))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -50,7 +60,7 @@ def build(words: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_tallymill)
-    named = words[0] if words else ""
+    named = words[0].removeprefix("--") if words else ""
     for name in (named,) if named in COMMANDS else COMMANDS:
         module = import_module(f"tallymill.cli.{name}")
         if hasattr(module, "app"):
@@ -60,5 +70,13 @@ def build(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _tallymill() -> None:
+def _tallymill(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
     """Events in, numbers out: live statistics, and reports on a schedule."""

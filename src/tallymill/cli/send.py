@@ -147,7 +147,12 @@ def _tell(sent: _Sent, url: str, *, as_json: bool) -> None:
         return
     more = f", {sent.duplicates} were there already" if sent.duplicates else ""
     more += f", {sent.rejected} set aside" if sent.rejected else ""
-    say(f"{sent.accepted} events taken by {url} in {sent.requests} requests{more}.")
+    events = _counted(sent.accepted, "event")
+    say(f"{events} taken by {url} in {_counted(sent.requests, 'request')}{more}.")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _wanted(sources: Iterable[str], data: Iterable[str]) -> Iterator[bytes]:

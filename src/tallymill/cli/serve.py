@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
@@ -16,7 +16,11 @@ from tallymill.cli.options import Folder
 from tallymill.cli.terminal import note, say
 from tallymill.config import Address
 from tallymill.config.settings import read_address
+from tallymill.kernel.errors import Conflict
 from tallymill.project import Project, load_project
+from tallymill.store.sqlite import FolderLock
+
+LOCK_FILE: Final = "tallymill.lock"
 
 
 def _address(value: str) -> str:
@@ -34,6 +38,16 @@ Listen = Annotated[
         help="Where to listen; may be given several times.",
         show_default="127.0.0.1:8000",
     ),
+]
+
+
+def _no_port(value: str | None) -> None:
+    if value is not None:
+        raise typer.BadParameter("say --listen HOST:PORT: --listen 127.0.0.1:8001")
+
+
+Port = Annotated[
+    str | None, typer.Option("--port", "--host", hidden=True, callback=_no_port)
 ]
 NoAuth = Annotated[
     bool,
@@ -59,6 +73,7 @@ def serve(  # noqa: PLR0913 - one parameter an option
     shards: Shards = None,
     log_format: LogFormat = None,
     log_level: LogLevel = None,
+    _port: Port = None,
 ) -> None:
     """Serve a project; an empty folder is one. Options override its settings."""
     options = {
@@ -79,8 +94,35 @@ def prepare(project: Project) -> None:
     """Set up the log lines, and tell what is set and does nothing."""
     settings = project.settings
     configure_logs(log_format=settings.log_format, level=settings.log_level)
-    for notice in project.notices:
+    for notice in (*project.notices, *begins_empty(settings.database_path)):
         note(f"Note: {notice}.")
+
+
+def begins_empty(database: Path) -> list[str]:
+    """Return a notice if a folder that was served before has lost its database."""
+    is_there = database.exists() and database.stat().st_size > 0
+    if is_there or not (database.parent / LOCK_FILE).exists():
+        return []
+    state = "empty" if database.exists() else "gone"
+    notice = (
+        f"{database.parent} was in use before, and {database.name} is {state}: it "
+        "begins without events, results and history; if that is not meant, stop it "
+        "and bring the file back"
+    )
+    return [notice]
+
+
+def is_served(data: Path) -> bool:
+    """Return whether a server runs on a data folder."""
+    if not (data / LOCK_FILE).exists():
+        return False
+    lock = FolderLock(data)
+    try:
+        lock.acquire()
+    except Conflict:
+        return True
+    lock.release()
+    return False
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from tallymill.config import FILE_NAME, Address
 from tallymill.demo.registrations import write_registrations
-from tallymill.kernel.errors import Conflict
+from tallymill.kernel.errors import Conflict, Unavailable
 
 SOURCE_FILE: Final = "registration.sqlite"
 JOB_FILE: Final = "jobs/registrations_per_day.py"
@@ -108,7 +108,18 @@ def make_demo(folder: Path, *, address: Address, seed: int = 0) -> bool:
 
     Raises:
         Conflict: The folder holds other things.
+        Unavailable: It cannot be written.
     """
+    try:
+        return _make(folder, address, seed=seed)
+    except OSError as exc:
+        raise Unavailable(
+            f"Cannot make a demo in {folder}: {exc.strerror} ({exc.filename}). "
+            "Name a folder that you may write."
+        ) from exc
+
+
+def _make(folder: Path, address: Address, *, seed: int) -> bool:
     if (folder / FILE_NAME).exists():
         return False
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
