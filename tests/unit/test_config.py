@@ -4,7 +4,7 @@ import pytest
 
 from tallymill.config import Address, Settings, load_settings, read_toml
 from tallymill.config.settings import RULES
-from tallymill.config.values import duration_s, size_bytes, truth
+from tallymill.config.values import size_bytes, truth
 from tallymill.kernel.errors import Malformed
 
 

@@ -1,10 +1,8 @@
 """`@job` leaves the function as it is and its definition on it."""
 
-import pytest
 
 from tallymill import job
 from tallymill.jobs.decorator import marked_job
-from tallymill.jobs.durations import read_duration_s
 
 
 def test_a_job_is_named_as_its_function():
@@ -50,27 +48,3 @@ def test_other_things_are_no_jobs():
     assert marked_job(print) is None
     assert marked_job(Claims()) is None
     assert marked_job(3) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("2 minutes", 120),
-        ("90s", 90),
-        ("1.5 h", 5400),
-        ("1 Day", 86400),
-        ("7", 7),
-        (0, 0),
-    ],
-)
-def test_durations_are_read(text, seconds):
-    assert read_duration_s(text) == seconds
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", "two minutes", "1 week", "-2", -1, True, None, "1e9", float("inf"), []],
-)
-def test_what_is_no_duration_is_refused(value):
-    with pytest.raises(ValueError, match="must be"):
-        read_duration_s(value)

@@ -10,11 +10,12 @@ from datetime import date
 from typing import Final
 from urllib.parse import urlsplit
 
-from tallymill.jobs.durations import read_duration_s
+from tallymill.kernel.durations import read_duration_s
 
 LONGEST_QUERY = 100_000  #: characters
 LONGEST_URL = 2_000  #: characters
 RETRIES_MOST = 100
+LONGEST_S = 86_400.0
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
@@ -88,8 +89,15 @@ def _flag(value: object) -> bool:
     return value
 
 
-def _timeout(value: object) -> float:
+def _duration(value: object) -> float:
     seconds = read_duration_s(value)
+    if not 0 <= seconds <= LONGEST_S:
+        raise ValueError(f"must be from 0 seconds to one day, not {repr(value)[:100]}")
+    return seconds
+
+
+def _timeout(value: object) -> float:
+    seconds = _duration(value)
     if seconds == 0:
         raise ValueError("must be more than 0 seconds")
     return seconds
@@ -120,5 +128,5 @@ READERS: Final[Mapping[str, Reader]] = {
     "overlap": _one_of("skip", "queue", "allow"),
     "timeout": _timeout,
     "retries": _retries,
-    "jitter": read_duration_s,
+    "jitter": _duration,
 }
