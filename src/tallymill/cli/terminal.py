@@ -15,19 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from tallymill.kernel.errors import TallymillError
+from tallymill.kernel.hidden import HIDDEN, json_escape
 
-# C0 but tab and newline, DEL, C1, and what reorders or hides text (Unicode UTS 39).
-_HIDDEN: Final = {
-    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-    for code in (
-        *(c for c in range(0x20) if c not in {0x09, 0x0A}),
-        *range(0x7F, 0xA0),
-        *range(0x200B, 0x2010),
-        *range(0x2028, 0x202F),
-        *range(0x2066, 0x206A),
-        0xFEFF,
-    )
-}
+_LAYOUT: Final = "\t\n"
+
+
+def _escape(code: int) -> str:
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+_HIDDEN: Final = {code: _escape(code) for code in HIDDEN if chr(code) not in _LAYOUT}
 
 
 def stdout() -> Console:
@@ -119,4 +118,4 @@ def complain(error: TallymillError) -> None:
 
 
 # Within JSON a control character can only stand in a string, where \uXXXX means it.
-_HIDDEN_IN_JSON: Final = {code: f"\\u{code:04x}" for code in _HIDDEN if code >= 0x7F}
+_HIDDEN_IN_JSON: Final = {code: json_escape(code) for code in HIDDEN if code >= 0x7F}
