@@ -33,7 +33,7 @@ class LiveClient:
         try:
             body = json.dumps({**self.body, "after": self.last_id}).encode()
             writer.write(
-                b"POST /events/live HTTP/1.1\r\nHost: x\r\n"
+                b"POST /events/live HTTP/1.1\r\nHost: localhost\r\n"
                 b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                 % (len(body), body)
             )

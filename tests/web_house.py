@@ -67,6 +67,7 @@ async def web_house(
     backlog_max: int = 2_000_000,
     troubles: Sequence[str] = (),
     seed_accounts: int = 0,
+    any_host: bool = False,
 ) -> AsyncIterator[WebHouse]:
     """Run a server on a folder until the block ends."""
     clock = SystemClock()
@@ -93,6 +94,7 @@ async def web_house(
         results=SqlResultStore(database),
         hub=rooms.hub,
         timezone="Asia/Kolkata",
+        any_host=any_host,
         troubles=lambda: [*troubles, *rooms.workforce.troubles()],
         log_bytes=lambda: 4096,
         jobs=rooms.jobs,

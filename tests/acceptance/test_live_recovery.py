@@ -132,7 +132,7 @@ def test_at_the_servers_end_readers_are_spread_over_a_window(product):
     readers = []
     for _ in range(500):
         reader = socket.create_connection(("127.0.0.1", product.port))
-        reader.sendall(b"GET /events/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        reader.sendall(b"GET /events/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         readers.append(reader)
     for reader in readers:
         text = b""

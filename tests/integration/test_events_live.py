@@ -183,7 +183,7 @@ class TestServerSentEvents:
         """
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
         path = f"/events/live?stream=accounts&subjects={','.join(SUBJECTS)}"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         await reader.readuntil(b"\nid: ")
 
         await post(house, "no", stream="accounts", subject="10000")
@@ -429,7 +429,7 @@ class TestSlowReaders:
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with stuck:
             stuck.connect(("127.0.0.1", house.port))
-            stuck.sendall(b"GET /events/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            stuck.sendall(b"GET /events/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
             async with live(house) as response:
                 stream = Stream(response)
                 await stream.begun()

@@ -323,3 +323,62 @@ async def test_the_description_refers_to_nothing_that_is_missing(house):
     schemas = document["components"]["schemas"]
     assert wanted
     assert wanted <= {f"#/components/schemas/{name}" for name in schemas}
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:80", "10.0.0.7", "localhost.evil.example", ""],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/workers"), ("PUT", "/1"), ("GET", "/")]
+)
+async def test_a_name_that_only_leads_here_is_refused(house, method, path, host):
+    """A page that has its own name point to 127.0.0.1 is of the same site, then."""
+    answer = await house.client.request(
+        method, path, headers={"Host": host, "Sec-Fetch-Site": "same-origin"}
+    )
+
+    assert answer.status_code == 403
+    assert "ask for localhost or 127.0.0.1" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:8000",
+        "127.0.0.1:1",
+        "127.1.2.3",
+        "[::1]:80",
+        "a.localhost",
+    ],
+)
+async def test_every_name_of_loopback_is_served(house, host):
+    for path in ("/workers", "/"):
+        answer = await house.client.get(path, headers={"Host": host})
+        assert answer.status_code == 200
+
+
+async def test_who_says_so_may_be_asked_for_by_any_name(tmp_path):
+    async with web_house(tmp_path, any_host=True) as house:
+        for path in ("/workers", "/"):
+            answer = await house.client.get(path, headers={"Host": "evil.example"})
+            assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://"])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/result"), ("PUT", "/1")])
+async def test_an_old_browser_cannot_be_made_to_write(house, method, path, origin):
+    """It sends no Sec-Fetch-Site."""
+    answer = await house.client.request(method, path, headers={"Origin": origin})
+
+    assert answer.status_code == 403
+    assert (await house.client.get("/result")).json() == []
+
+
+async def test_an_old_browser_writes_from_this_servers_own_page(house):
+    origin = f"http://127.0.0.1:{house.port}"
+
+    answer = await house.client.post("/result", json=2, headers={"Origin": origin})
+
+    assert answer.status_code == 201

@@ -14,7 +14,7 @@ from tallymill.web.server import HttpServer
 
 EVENT = b'[{"timestamp":"2019-10-04T01:52:07-03:00"}]'
 HEAD = (
-    b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n"
 )
 
@@ -56,9 +56,9 @@ def statuses_of(reply):
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: x\r\nA b: c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nA b: c\r\n\r\n",
     ],
     ids=["tls", "version", "length", "two lengths", "header name"],
 )
@@ -72,7 +72,7 @@ async def test_what_is_no_http_is_a_400_problem_and_the_end(house, request_bytes
 
 @pytest.mark.parametrize("length", [b"-5", b"1_0", b"9" * 30, b"0x10"])
 async def test_an_odd_length_is_refused(house, length):
-    head = b"POST /events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head = b"POST /events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     head += b"Content-Type: application/json\r\nContent-Length: %s\r\n\r\n" % length
 
     assert (await talk(house, head)).split()[1] in {b"400", b"413"}
@@ -90,7 +90,7 @@ async def test_a_head_of_one_piece_is_no_larger(house):
 
     for field in fields:
         reply = await talk(
-            house, b"GET /1 HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n"
+            house, b"GET /1 HTTP/1.1\r\nHost: localhost\r\n" + field + b"\r\n\r\n"
         )
         assert reply.startswith(b"HTTP/1.1 431 ")
         assert reply.count(b"HTTP/1.1") == 1
@@ -118,7 +118,7 @@ async def test_what_was_stored_is_told_before_garbage_is_refused(house, path):
 
 async def test_all_that_came_before_garbage_is_answered(house, caplog):
     post = HEAD % len(EVENT) + EVENT
-    get = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    get = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
     reply = await talk(house, post + get + post + b"garbage\r\n\r\n")
 
@@ -128,7 +128,7 @@ async def test_all_that_came_before_garbage_is_answered(house, caplog):
 
 async def test_a_broken_body_behind_others_is_refused_after_them(house):
     post = HEAD % len(EVENT) + EVENT
-    broken = b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    broken = b"POST /events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     broken += b"Transfer-Encoding: chunked\r\n\r\n3\r\n[{}x"
 
     assert statuses_of(await talk(house, post + post + broken)) == [202, 202, 400]
@@ -137,7 +137,7 @@ async def test_a_broken_body_behind_others_is_refused_after_them(house):
 
 
 async def test_the_rest_of_a_refused_body_is_not_answered_again(house):
-    head = b"POST /nowhere/at/all HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+    head = b"POST /nowhere/at/all HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
     head += b"Transfer-Encoding: chunked\r\n\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
     writer.write(head)
@@ -148,6 +148,20 @@ async def test_the_rest_of_a_refused_body_is_not_answered_again(house):
     writer.close()
 
     assert (status, rest) == (415, b"")
+
+
+@pytest.mark.parametrize("target", [b"/", b"/workers", b"/1"])
+@pytest.mark.parametrize("hosts", [0, 2])
+async def test_a_request_names_its_host_once(house, target, hosts):
+    names = b"Host: localhost\r\n" * hosts
+
+    reply = await talk(
+        house,
+        b"GET " + target + b" HTTP/1.1\r\nConnection: close\r\n" + names + b"\r\n",
+    )
+
+    assert reply.startswith(b"HTTP/1.1 400 ")
+    assert b"The header Host" in reply
 
 
 async def test_a_head_that_never_ends_is_cut_off(house, monkeypatch):
@@ -286,7 +300,7 @@ async def test_the_end_finishes_what_is_in_flight_and_refuses_the_rest(house):
     early, early_writer = await asyncio.open_connection("127.0.0.1", house.port)
     late, late_writer = await asyncio.open_connection("127.0.0.1", house.port)
     early_writer.write(HEAD % len(EVENT) + EVENT[:10])
-    late_writer.write(b"GET /workers HTTP/1.1\r\nHost: x\r\n")
+    late_writer.write(b"GET /workers HTTP/1.1\r\nHost: localhost\r\n")
     await early_writer.drain()
     await house.client.get("/health/live")
 

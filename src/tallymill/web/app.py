@@ -23,6 +23,7 @@ from tallymill.web.lanes import HotLanes
 from tallymill.web.live import GetLive
 from tallymill.web.metrics import Metrics
 from tallymill.web.openapi import GetOpenApi
+from tallymill.web.origins import Origins
 from tallymill.web.page import console_page, page_routes
 from tallymill.web.parameters import check_parameters
 from tallymill.web.post_events import PostEvents
@@ -52,6 +53,7 @@ class Web:
 def build(services: Services) -> Web:
     """Return the application over these services."""
     drain, metrics = Drain(), Metrics()
+    origins = Origins(any_host=services.any_host)
     services.log.subscribe(metrics.stored)
     reader = BodyReader(
         clock=services.clock,
@@ -83,6 +85,7 @@ def build(services: Services) -> Web:
     raw["GET", "/openapi.json"] = GetOpenApi(handlers)
     front = Front(
         Routes(
+            origins=origins,
             raw=raw,
             timed=hot.keys(),
             sockets={"/events/live": events_live.socket},
@@ -94,7 +97,7 @@ def build(services: Services) -> Web:
         reader=reader,
         limits=services.limits,
     )
-    lanes = HotLanes(services, drain=drain, metrics=metrics)
+    lanes = HotLanes(services, drain=drain, metrics=metrics, origins=origins)
     return Web(app=front, drain=drain, lanes=lanes)
 
 

@@ -6,13 +6,13 @@ Raw ASGI: reads what is asked for, hands the connection to the room `live`, and 
 import asyncio
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
 
 from tallymill.events.model import DEFAULT_STREAM, check_stream
-from tallymill.kernel.errors import Fault, Invalid, Malformed, NotAllowed
+from tallymill.kernel.errors import Fault, Invalid, Malformed
 from tallymill.kernel.service import cancel_and_wait
 from tallymill.live.dialects import (
     Dialect,
@@ -68,7 +68,6 @@ class EventsLive:
 
     async def socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a reader on a WebSocket."""
-        check_origin(scope)
         asked = read_asked(scope)
         start = await self._readings.start_of(asked.after, named=asked.named)
         await receive()
@@ -197,22 +196,6 @@ def dialect_of(scope: Scope) -> Dialect:
     """Return how a client wants to be told: NDJSON if it accepts that, else SSE."""
     accepted = header(scope, b"accept") or b""
     return NDJSON if b"application/x-ndjson" in accepted else SSE
-
-
-def check_origin(scope: Scope) -> None:
-    """Let a WebSocket pass that no page of another site has opened.
-
-    Browsers keep pages from reading other sites' answers, but not their WebSockets.
-
-    Raises:
-        NotAllowed: Another site's page has.
-    """
-    origin = header(scope, b"origin")
-    if origin is None:
-        return
-    host = (header(scope, b"host") or b"").decode("latin-1").lower()
-    if urlsplit(origin.decode("latin-1")).netloc.lower() != host:
-        raise NotAllowed("A page of another site may not open this WebSocket.")
 
 
 async def _cut_unless_taken(line: Line) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from tallymill.events.model import Limits
 from tallymill.kernel.clock import Clock
-from tallymill.kernel.errors import NotAllowed, NotFound, TallymillError, Unavailable
+from tallymill.kernel.errors import NotFound, TallymillError, Unavailable
 from tallymill.web.asgi import (
     SAFE_HEADERS,
     App,
@@ -19,13 +19,13 @@ from tallymill.web.asgi import (
     Receive,
     Scope,
     Send,
-    header,
 )
 from tallymill.web.body import BodyReader, has_body
 from tallymill.web.drain import Drain
 from tallymill.web.formats import check_is_json
 from tallymill.web.json_body import check_json
 from tallymill.web.metrics import Metrics
+from tallymill.web.origins import Origins
 from tallymill.web.problems import CLOSE, send_problem
 from tallymill.web.sockets import Refusing
 
@@ -34,14 +34,12 @@ BY_NUMBER: Final = "/{account_id}"
 #: Asked by whoever decides whether to send requests here; answered in a drain too.
 _ALWAYS: Final = frozenset({"/health/live", "/health/ready"})
 
-#: What a browser says of a request that a page of somebody else's makes it send.
-_FOREIGN: Final = frozenset({b"cross-site", b"same-site"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
-    """Where requests go."""
+    """Where requests go, and which may come in."""
 
+    origins: Origins
     raw: Mapping[tuple[str, str], App]  #: by method and path
     timed: Collection[tuple[str, str]]  #: those of `raw` that metrics time
     sockets: Mapping[str, App]  #: WebSockets, by path
@@ -118,6 +116,7 @@ class Front:
         reader: BodyReader,
         limits: Limits,
     ) -> None:
+        self._origins = routes.origins
         self._raw = routes.raw
         self._sockets = routes.sockets
         self._rest = routes.rest
@@ -147,8 +146,10 @@ class Front:
         if self._drain.has_begun and scope["path"] not in _ALWAYS:
             await self._refuse_while_draining(scope, send)
             return
-        if scope["method"] != "GET" and header(scope, b"sec-fetch-site") in _FOREIGN:
-            await self._refuse_foreign(scope, send)
+        try:
+            self._origins.check(scope)
+        except TallymillError as error:
+            await self._refuse(scope, send, error)
             return
         observe = self._observers.get(key)
         app = self._raw.get(key, self._application)
@@ -158,14 +159,6 @@ class Front:
         began_s = self._clock.monotonic_s()
         await self._guarded(app, scope, receive, send)
         observe(self._clock.monotonic_s() - began_s)
-
-    async def _refuse_foreign(self, scope: Scope, send: Send) -> None:
-        error = NotAllowed(
-            "This request comes from a page of another site; only this server's own "
-            "pages may change things from a browser."
-        )
-        status = await send_problem(scope, send, error)
-        self._metrics.refused.labels(str(status)).inc()
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request on, its body read and unpacked under our limits."""
@@ -190,8 +183,7 @@ class Front:
             if watched.has_started:
                 # Half an answer cannot be mended; the server cuts the connection.
                 raise
-            status = await send_problem(scope, send, error)
-            self._metrics.refused.labels(str(status)).inc()
+            await self._refuse(scope, send, error)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusing = Refusing(send)
@@ -203,10 +195,14 @@ class Front:
             await send_problem(scope, refusing, error)
         else:
             try:
+                self._origins.check(scope)
                 await app(scope, receive, send)
             except TallymillError as error:
-                status = await send_problem(scope, refusing, error)
-                self._metrics.refused.labels(str(status)).inc()
+                await self._refuse(scope, refusing, error)
+
+    async def _refuse(self, scope: Scope, send: Send, error: Exception) -> None:
+        status = await send_problem(scope, send, error)
+        self._metrics.refused.labels(str(status)).inc()
 
     async def _refuse_while_draining(self, scope: Scope, send: Send) -> None:
         error = Unavailable("The server is shutting down; try again.")

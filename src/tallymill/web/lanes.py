@@ -5,8 +5,8 @@ itself; the routes of `put_event`, `accounts` and `root` have the rest, and the 
 """
 
 import asyncio
+from collections.abc import Mapping
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Any, Final
 
 from tallymill.accounts.model import Account, Verdict
@@ -17,6 +17,7 @@ from tallymill.web.drain import Drain
 from tallymill.web.front import BY_NUMBER
 from tallymill.web.lane import Answer, Finish, Head
 from tallymill.web.metrics import Metrics
+from tallymill.web.origins import Origins
 from tallymill.web.problems import problem_messages
 from tallymill.web.put_event import (
     STORED,
@@ -30,7 +31,8 @@ from tallymill.web.services import Services
 
 Taken = Answer | tuple["asyncio.Future[Any]", Finish]
 
-_NAME: Final = itemgetter(0)
+#: With any of these a write is looked at more closely.
+_TELLING: Final = TELLING | {b"origin", b"sec-fetch-site"}
 #: Ids that a lane takes have no more digits, so all of them are 63-bit integers.
 _DIGITS_MOST: Final = 18
 _STORED: Final = Answer(*STORED)
@@ -39,7 +41,10 @@ _STORED: Final = Answer(*STORED)
 class HotLanes:
     """`Lanes` of this server's hottest routes."""
 
-    def __init__(self, services: Services, *, drain: Drain, metrics: Metrics) -> None:
+    def __init__(
+        self, services: Services, *, drain: Drain, metrics: Metrics, origins: Origins
+    ) -> None:
+        self._origins = origins
         self._accounts = services.accounts
         self._ingest = services.ingest
         self._clock = services.clock
@@ -53,31 +58,34 @@ class HotLanes:
         """See `Lanes.take`."""
         if self._drain.has_begun:
             return None
-        if method == b"PUT":
-            return self._put(url, headers)
-        if method != b"GET" or not TELLING.isdisjoint(map(_NAME, headers)):
+        named = dict(headers)
+        if len(named) < len(headers) or not self._origins.is_ours(named.get(b"host")):
             return None
-        if url == b"/":
-            return self._rate(headers)
+        if method == b"PUT":
+            return self._put(url, named)
+        if method == b"GET" and TELLING.isdisjoint(named):
+            return self._rate(named) if url == b"/" else self._get(url)
+        return None
+
+    def _get(self, url: bytes) -> Taken | None:
         account_id = _id_of(url)
         if not account_id:
             return None
         finish = partial(self._finish_get, account_id, self._clock.monotonic_s())
         return self._accounts.find(account_id), finish
 
-    def _rate(self, headers: Head) -> Answer | None:
-        for name, value in headers:
-            if name == b"accept" and b"text/html" in value:
-                return None
+    def _rate(self, headers: Mapping[bytes, bytes]) -> Answer | None:
+        if b"text/html" in headers.get(b"accept", b""):
+            return None
         began_s = self._clock.monotonic_s()
         answer = _rate_answer(self._ingest.rate())
         self._rate_took(self._clock.monotonic_s() - began_s)
         return answer
 
-    def _put(self, url: bytes, headers: Head) -> Taken | None:
+    def _put(self, url: bytes, headers: Mapping[bytes, bytes]) -> Taken | None:
         path, _, query = url.partition(b"?")
         account_id = _id_of(path)
-        if not account_id or not TELLING.isdisjoint(map(_NAME, headers)):
+        if not account_id or not _TELLING.isdisjoint(headers):
             return None
         try:
             text = text_of(query)

@@ -46,6 +46,7 @@ class Services:
     results: ResultStore
     hub: Hub
     timezone: str  #: IANA name; of previews that name none
+    any_host: bool  #: may be asked for by other names than those of loopback
     #: A sentence for each reason why the server cannot do its work now.
     troubles: Callable[[], Sequence[str]]
     #: Bytes that the database's files take.
