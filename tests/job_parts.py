@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from tallymill.delivery.model import Reply
 from tallymill.jobs.check import Surroundings, Writing, check_definition
-from tallymill.jobs.model import Run, RunKind, new_id
+from tallymill.jobs.model import Run, RunKind
 from tallymill.kernel.errors import NotFound, Unavailable
+from tallymill.kernel.ids import new_id
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SURROUNDINGS = Surroundings(

@@ -60,7 +60,8 @@ class Post:
         )
 
     async def state_of(self, run_id):
-        return (await self.outbox.history([run_id]))[run_id]
+        record = (await self.outbox.history([run_id]))[run_id]
+        return record.delivery, record.attempts
 
 
 @pytest.fixture

@@ -134,12 +134,12 @@ async def test_finishing_stores_outcome_result_and_delivery_together(queue):
     )
 
     run = await queue.history.get(claimed.run.id)
-    delivery, attempts = (await queue.outbox.history([run.id]))[run.id]
+    sent = (await queue.outbox.history([run.id]))[run.id]
     assert run.state is RunState.SUCCEEDED
     assert run.result == b"{}"
     assert run.finished_at == NOON
-    assert delivery.parcel == parcel
-    assert attempts == ()
+    assert sent.delivery.parcel == parcel
+    assert sent.attempts == ()
 
 
 async def test_a_run_is_finished_once(queue):

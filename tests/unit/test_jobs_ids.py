@@ -2,7 +2,7 @@
 
 import re
 
-from tallymill.jobs.model import new_id
+from tallymill.kernel.ids import new_id
 
 
 def test_an_id_is_sixteen_letters_that_no_one_confuses():

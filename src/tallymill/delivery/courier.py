@@ -6,7 +6,6 @@ that one that is slow or dead delays nobody else's; all together have `PLACES`.
 
 import asyncio
 import random
-import uuid
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -17,6 +16,7 @@ from tallymill.delivery.policy import Dead, Verdict, judge
 from tallymill.delivery.ports import Outbox, Poster
 from tallymill.kernel.clock import Clock, wait_or_timeout
 from tallymill.kernel.errors import TallymillError, Unavailable
+from tallymill.kernel.ids import new_id
 from tallymill.kernel.service import cancel_and_wait
 
 log = structlog.get_logger("tallymill.delivery")
@@ -35,31 +35,26 @@ _AFTER_FAILURE_S = 1.0
 class Courier:
     """Delivers. A service; owns a task for each request that is under way."""
 
-    def __init__(
-        self, *, outbox: Outbox, poster: Poster, clock: Clock, is_alone: bool = True
-    ) -> None:
+    def __init__(self, *, outbox: Outbox, poster: Poster, clock: Clock) -> None:
         """Make a courier.
 
         Args:
-            outbox: Where deliveries wait.
+            outbox: Where deliveries wait. No other process runs on it: whatever seems
+                to be under way at the start was cut off.
             poster: Sends requests.
             clock: Whose time is meant.
-            is_alone: Whether no other process runs on the database: then whatever
-                seems to be under way at the start was cut off.
         """
         self._outbox = outbox
         self._poster = poster
         self._clock = clock
-        self._is_alone = is_alone
-        self._holder = uuid.uuid4().hex
+        self._holder = new_id()
         self._wake = asyncio.Event()
         self._under_way: dict[asyncio.Task[None], str] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to deliver."""
-        if self._is_alone:
-            await self._outbox.release(self._holder)
+        await self._outbox.release(self._holder)
         self._task = asyncio.create_task(self._run(), name="delivery.courier")
 
     async def stop(self) -> None:

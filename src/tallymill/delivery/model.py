@@ -53,6 +53,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     reply: bytes  #: the first `REPLY_KEPT_BYTES` of the reply's body
 
 
+class DeliveryRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery with what was tried so far."""
+
+    delivery: Delivery
+    attempts: tuple[Attempt, ...]  #: oldest first
+
+
 class Consignment(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery handed to one courier for one attempt."""
 

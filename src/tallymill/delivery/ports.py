@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from tallymill.delivery.model import Attempt, Consignment, Delivery, Reply
+from tallymill.delivery.model import Attempt, Consignment, DeliveryRecord, Reply
 from tallymill.delivery.policy import Verdict
 
 
@@ -75,10 +75,8 @@ class Outbox(Protocol):
         """
         ...
 
-    async def history(
-        self, run_ids: Sequence[str]
-    ) -> dict[str, tuple[Delivery, tuple[Attempt, ...]]]:
-        """Return deliveries with their attempts, oldest attempt first, by run."""
+    async def history(self, run_ids: Sequence[str]) -> Mapping[str, DeliveryRecord]:
+        """Return the deliveries of those of the runs that have one, by run."""
         ...
 
 

@@ -6,12 +6,13 @@ from itertools import islice
 
 import msgspec
 
-from tallymill.jobs.model import AsOf, Job, Run, RunKind, new_id
+from tallymill.jobs.model import AsOf, Job, Run, RunKind
 from tallymill.jobs.period import resolve_as_of
 from tallymill.jobs.planner import schedule_of
 from tallymill.jobs.ports import Counts, JobStore, RunHistory, RunStore
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Fault, Invalid, NotFound
+from tallymill.kernel.ids import new_id
 
 #: The most due times of one backfill.
 BACKFILL_MOST = 100_000

@@ -11,12 +11,13 @@ from typing import TypeVar
 import msgspec
 
 from tallymill.jobs.fields import READERS
-from tallymill.jobs.model import Ask, Job, JobDefinition, Origin, new_id
+from tallymill.jobs.model import Ask, Job, JobDefinition, Origin
 from tallymill.jobs.period import resolve_as_of
 from tallymill.jobs.planner import placed
 from tallymill.jobs.queries import bind_names
 from tallymill.jobs.schedule import Schedule, parse_cron, parse_schedule, timeline_of
 from tallymill.kernel.errors import Fault, Invalid
+from tallymill.kernel.ids import new_id
 
 T = TypeVar("T")
 

@@ -1,7 +1,5 @@
 """Jobs and their runs as values. What is allowed is `check.py`'s and `states.py`'s."""
 
-import base64
-import secrets
 from datetime import date, datetime
 from enum import Enum
 from typing import Literal
@@ -14,11 +12,6 @@ Misfire = Literal["latest", "all", "skip"]
 Overlap = Literal["skip", "queue", "allow"]
 PeriodKind = Literal["hour", "day", "week", "month"]
 AsOf = date | datetime | str
-
-#: From the letters of RFC 4648 to Crockford's, which have no i, l, o and u.
-_ID_LETTERS = bytes.maketrans(
-    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
-)
 
 
 class JobDefinition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -152,8 +145,3 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
 
     jobs: tuple[Job, ...]
     total: int  #: how many there are in all
-
-
-def new_id() -> str:
-    """Return 16 random letters and digits (80 bits): an id for a job or a run."""
-    return base64.b32encode(secrets.token_bytes(10)).translate(_ID_LETTERS).decode()

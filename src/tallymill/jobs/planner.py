@@ -13,9 +13,10 @@ from itertools import islice
 
 import msgspec
 
-from tallymill.jobs.model import Ask, Dst, Job, Run, RunKind, RunState, new_id
+from tallymill.jobs.model import Ask, Dst, Job, Run, RunKind, RunState
 from tallymill.jobs.ports import Plan
 from tallymill.jobs.schedule import Schedule, parse_schedule
+from tallymill.kernel.ids import new_id
 
 #: Twice the planner's longest sleep: a start, a slow disk or a busy moment is no outage.
 GRACE_S = 60.0

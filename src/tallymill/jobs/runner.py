@@ -14,11 +14,12 @@ import structlog
 
 from tallymill.delivery.model import Parcel, idempotency_key
 from tallymill.jobs.asking import Asker
-from tallymill.jobs.model import Job, Run, RunKind, RunState, new_id
+from tallymill.jobs.model import Job, Run, RunKind, RunState
 from tallymill.jobs.ports import Claimed, Ending, RunStore
 from tallymill.kernel.backoff import Backoff
 from tallymill.kernel.clock import Clock, wait_or_timeout
 from tallymill.kernel.errors import Failed, TallymillError
+from tallymill.kernel.ids import new_id
 from tallymill.kernel.service import cancel_and_wait
 
 log = structlog.get_logger("tallymill.jobs")
@@ -45,23 +46,20 @@ class Runner:
         asker: Asker,
         clock: Clock,
         parcels_wait: Callable[[], None],
-        is_alone: bool = True,
     ) -> None:
         """Make a runner.
 
         Args:
-            store: The queue.
+            store: The queue. No other process runs on it: whatever seems to be running
+                at the start was cut off.
             asker: Answers runs.
             clock: Whose time is meant.
             parcels_wait: Called when a delivery was put into the outbox.
-            is_alone: Whether no other process runs on the database: then whatever
-                seems to be running at the start was cut off.
         """
         self._store = store
         self._asker = asker
         self._clock = clock
         self._parcels_wait = parcels_wait
-        self._is_alone = is_alone
         self._holder = new_id()
         self._wake = asyncio.Event()
         self._going_on: dict[str, tuple[RunKind, asyncio.Task[None]]] = {}
@@ -69,10 +67,9 @@ class Runner:
 
     async def start(self) -> None:
         """Begin to take runs."""
-        if self._is_alone:
-            cut_off = await self._store.release(self._holder, self._clock.now())
-            if cut_off:
-                log.warning("runs.taken_up_again", count=cut_off)
+        cut_off = await self._store.release(self._holder, self._clock.now())
+        if cut_off:
+            log.warning("runs.taken_up_again", count=cut_off)
         self._tasks = (
             asyncio.create_task(self._claim_for_ever(), name="jobs.runner"),
             asyncio.create_task(self._beat_for_ever(), name="jobs.heartbeat"),

@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import msgspec
 
-from tallymill.delivery.model import Attempt, Delivery
+from tallymill.delivery.model import Attempt, Delivery, DeliveryRecord
 from tallymill.delivery.ports import Outbox
-from tallymill.jobs.model import AsOf, Job, Run, RunKind, new_id
+from tallymill.jobs.model import AsOf, Job, Run, RunKind
 from tallymill.jobs.period import resolve_as_of
 from tallymill.jobs.ports import JobStore, RunHistory, RunStore
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import Fault, Invalid, NotAllowed, NotFound
+from tallymill.kernel.ids import new_id
 
 #: The most runs in one page.
 PAGE_MOST = 1000
@@ -160,13 +161,13 @@ class Runs:
     ) -> tuple[RunRecord, ...]:
         timezone = "UTC" if job is None else job.ask.timezone
         known = await self._outbox.history([run.id for run in runs])
-        nothing: tuple[None, tuple[Attempt, ...]] = (None, ())
-        records = []
-        for run in runs:
-            delivery, attempts = known.get(run.id, nothing)
-            records.append(
-                RunRecord(
-                    run=run, timezone=timezone, delivery=delivery, attempts=attempts
-                )
-            )
-        return tuple(records)
+        return tuple(_record(run, timezone, known.get(run.id)) for run in runs)
+
+
+def _record(run: Run, timezone: str, sent: DeliveryRecord | None) -> RunRecord:
+    return RunRecord(
+        run=run,
+        timezone=timezone,
+        delivery=sent.delivery if sent else None,
+        attempts=sent.attempts if sent else (),
+    )

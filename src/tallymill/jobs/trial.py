@@ -11,12 +11,13 @@ import msgspec
 from tallymill.delivery.courier import headers_of
 from tallymill.delivery.model import Consignment
 from tallymill.jobs.asking import Asker, now_of, period_of
-from tallymill.jobs.model import Job, Run, RunKind, new_id
+from tallymill.jobs.model import Job, Run, RunKind
 from tallymill.jobs.period import Period
 from tallymill.jobs.planner import schedule_of
 from tallymill.jobs.runner import parcel_of
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import TallymillError
+from tallymill.kernel.ids import new_id
 
 TIMES = 10
 

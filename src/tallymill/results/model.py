@@ -5,9 +5,6 @@ from enum import Enum
 
 import msgspec
 
-#: The longest Idempotency-Key that is taken, characters.
-KEY_MAX_CHARACTERS = 255
-
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):
     """What a sender hands over; the caller has checked that `body` is JSON."""

@@ -11,6 +11,7 @@ from tallymill.delivery.model import (
     Attempt,
     Consignment,
     Delivery,
+    DeliveryRecord,
     DeliveryState,
     Parcel,
     destination_of,
@@ -156,9 +157,7 @@ class SqlOutbox:
         )
         return await self._database.write(lambda c: c.execute(statement).rowcount == 1)
 
-    async def history(
-        self, run_ids: Sequence[str]
-    ) -> dict[str, tuple[Delivery, tuple[Attempt, ...]]]:
+    async def history(self, run_ids: Sequence[str]) -> dict[str, DeliveryRecord]:
         """See `Outbox.history`."""
         return await self._database.read(lambda c: _history(c, run_ids))
 
@@ -312,7 +311,7 @@ def _row_of_attempt(run_id: str, made: Attempt) -> dict[str, Any]:
 
 def _history(
     connection: Connection, run_ids: Sequence[str]
-) -> dict[str, tuple[Delivery, tuple[Attempt, ...]]]:
+) -> dict[str, DeliveryRecord]:
     attempts: dict[str, list[Attempt]] = {}
     for row in connection.execute(
         select(attempt).where(attempt.c.run_id.in_(run_ids)).order_by(attempt.c.number)
@@ -320,7 +319,9 @@ def _history(
         attempts.setdefault(row.run_id, []).append(_attempt(row))
     rows = connection.execute(select(delivery).where(delivery.c.run_id.in_(run_ids)))
     return {
-        row.run_id: (_delivery(row), tuple(attempts.get(row.run_id, ())))
+        row.run_id: DeliveryRecord(
+            delivery=_delivery(row), attempts=tuple(attempts.get(row.run_id, ()))
+        )
         for row in rows
     }
 
