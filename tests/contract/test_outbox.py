@@ -7,6 +7,7 @@ from job_parts import NOON, job_from, minutes, run_from
 
 from tallymill.delivery.model import Attempt, DeliveryState, Parcel
 from tallymill.delivery.policy import Dead, Done, Retry
+from tallymill.delivery.ports import Room
 from tallymill.jobs.model import RunState
 from tallymill.jobs.ports import Ending
 from tallymill.store.jobs import SqlJobStore
@@ -49,14 +50,12 @@ class Post:
             await self.runs.finish(each.run.id, each.fence, ending)
         return [each.run.id for each in claimed]
 
-    async def claim(self, holder="me", now=NOON, room=None, elsewhere=10, limit=1000):
+    async def claim(self, holder="me", now=NOON, busy=None, each=10, host=99, more=999):
         return await self.outbox.claim(
             holder,
             now=now,
             lease_until=now + LEASE,
-            limit=limit,
-            room=room or {},
-            room_elsewhere=elsewhere,
+            room=Room(more=more, a_host=host, a_destination=each, busy=busy or {}),
         )
 
     async def state_of(self, run_id):
@@ -114,7 +113,7 @@ async def test_the_one_whose_lease_was_over_may_not_record(post):
 async def test_each_destination_has_its_own_room(post):
     await post.put(*["slow"] * 6, *["quick"] * 6)
 
-    claim = await post.claim(room={"http://slow": 0}, elsewhere=4)
+    claim = await post.claim(busy={"http://slow/result": 4}, each=4)
 
     urls = [each.parcel.url for each in claim.consignments]
     assert urls == ["http://quick/result"] * 4
@@ -123,8 +122,8 @@ async def test_each_destination_has_its_own_room(post):
 async def test_no_more_are_handed_over_than_asked_for(post):
     await post.put(*[f"h{number}" for number in range(20)])
 
-    first = await post.claim(limit=15)
-    second = await post.claim(limit=15)
+    first = await post.claim(more=15)
+    second = await post.claim(more=15)
 
     assert len(first.consignments) == 15
     assert first.next_try_at <= NOON
@@ -138,7 +137,7 @@ async def test_each_destination_gets_one_before_any_gets_two(post):
     """
     await post.put(*["long"] * 6, "a", "b", "c")
 
-    claim = await post.claim(elsewhere=4, limit=5)
+    claim = await post.claim(each=4, more=5)
 
     hosts = sorted(each.parcel.url for each in claim.consignments)
     assert hosts == sorted(
@@ -152,9 +151,43 @@ async def test_who_has_most_room_comes_first(post):
     """
     await post.put("slow", "slow", "quick")
 
-    claim = await post.claim(room={"http://slow": 1}, elsewhere=4, limit=1)
+    claim = await post.claim(busy={"http://slow/result": 3}, each=4, more=1)
 
     assert [each.parcel.url for each in claim.consignments] == ["http://quick/result"]
+
+
+async def test_a_stuck_path_leaves_room_for_the_others_of_its_host(post):
+    await post.put(*["h/stuck"] * 6, "h/quick")
+
+    claim = await post.claim(busy={"http://h/stuck/result": 4}, each=4, host=16)
+
+    urls = [each.parcel.url for each in claim.consignments]
+    assert urls == ["http://h/quick/result"]
+
+
+async def test_a_host_has_a_most_over_all_its_paths(post):
+    await post.put("h/a", "h/a", "h/b", "h/b", "h/c")
+
+    claim = await post.claim(busy={"http://h/d/result": 2}, each=4, host=5)
+
+    urls = sorted(each.parcel.url for each in claim.consignments)
+    assert urls == [f"http://h/{path}/result" for path in "abc"]
+
+
+async def test_when_to_look_again_leaves_out_who_has_no_room(post):
+    """
+    One that hung for long hid the next try of all others, and each was 5 s late.
+    """
+    *_, run_id = await post.put(*["stuck"] * 3, "quick")
+    stuck = {"http://stuck/result": 4}
+    (sent,) = (await post.claim(busy=stuck, each=4)).consignments
+    again = NOON + timedelta(seconds=2)
+    await post.outbox.record(run_id, sent.fence, attempt(), Retry(again, "503"))
+
+    claim = await post.claim(busy=stuck, each=4, now=NOON + timedelta(seconds=1))
+
+    assert claim.consignments == ()
+    assert claim.next_try_at == again
 
 
 async def test_looking_when_nothing_is_due_disturbs_no_writer(

@@ -13,6 +13,7 @@ from web_receiver import always, receiving
 
 from tallymill.delivery.courier import PLACES
 from tallymill.delivery.model import Reply
+from tallymill.delivery.ports import Room
 from tallymill.jobs.runner import ASK_AGAIN_MOST, ATTEMPTS_MOST, LEASE_S
 from tallymill.jobs.service import ProjectJob
 from tallymill.kernel.clock import ManualClock, SystemClock
@@ -478,6 +479,30 @@ async def test_a_dead_destination_delays_no_other(database, clock):
     await house.courier.idle()
 
 
+async def test_a_stuck_path_delays_no_other_job_to_its_host(database, clock):
+    poster = HangingAt("http://a/stuck")
+    sources = KnownRows({SQL: ({"n": 1},)})
+    house = House(database, clock, sources=sources, poster=poster)
+    for number in range(9):
+        fields = {**REPORT, "name": f"d{number}", "deliver_to": "http://a/stuck"}
+        await house.jobs.add(fields)
+    await house.jobs.add({**REPORT, "name": "z", "deliver_to": "http://a/quick"})
+    clock.advance(3600)
+    await house.agenda.pass_once()
+    await house.runner.claim_once()
+    await house.runner.idle()
+
+    await house.courier.claim_once()
+
+    async def other_is_delivered():
+        record = (await house.runs.of_job("z")).records[0]
+        return record.delivery.state.value == "delivered"
+
+    await until(other_is_delivered)
+    poster.let_go.set()
+    await house.courier.idle()
+
+
 async def test_deliveries_under_way_have_a_most_whatever_the_destinations(house, clock):
     """
     Each holds its body and a connection; 2,000 hosts were 2,000 requests at once.
@@ -911,9 +936,7 @@ async def test_a_delivery_cut_off_by_a_crash_is_sent_again_with_its_key(
         "dead",
         now=clock.now(),
         lease_until=clock.now() + timedelta(seconds=60),
-        limit=1,
-        room={},
-        room_elsewhere=1,
+        room=Room(more=1, a_host=1, a_destination=1),
     )
 
     poster = RecordingPoster()

@@ -18,6 +18,7 @@ from job_house import House
 from job_parts import NOON, KnownRows
 
 from tallymill.delivery.model import idempotency_key
+from tallymill.delivery.ports import Room
 from tallymill.jobs.model import RunKind, RunState
 from tallymill.jobs.planner import schedule_of
 from tallymill.kernel.clock import ManualClock
@@ -110,7 +111,10 @@ class JobMachine(RuleBasedStateMachine):
         )
         self.do(
             self.house.outbox.claim(
-                "dead", now=now, lease_until=later, limit=9, room={}, room_elsewhere=2
+                "dead",
+                now=now,
+                lease_until=later,
+                room=Room(more=9, a_host=9, a_destination=2),
             )
         )
         self.house = self.new_house()

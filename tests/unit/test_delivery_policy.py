@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tallymill.delivery.model import Reply, destination_of, idempotency_key
+from tallymill.delivery.model import Reply, destination_of, host_of, idempotency_key
 from tallymill.delivery.policy import (
     RETRY_AFTER_MOST_S,
     Dead,
@@ -126,9 +126,15 @@ def test_the_key_is_the_jobs_and_the_due_times_own():
 @pytest.mark.parametrize(
     ("url", "destination"),
     [
-        ("http://127.0.0.1:8000/result", "http://127.0.0.1:8000"),
-        ("https://user:secret@Host.example/x?y", "https://host.example"),
+        ("http://127.0.0.1:8000/result", "http://127.0.0.1:8000/result"),
+        ("https://user:secret@Host.example/X?y", "https://host.example/X"),
+        ("https://host.example?y", "https://host.example/"),
     ],
 )
-def test_a_destination_is_scheme_host_and_port(url, destination):
+def test_a_destination_is_a_url_without_user_and_query(url, destination):
     assert destination_of(url) == destination
+
+
+@pytest.mark.parametrize("url", ["http://h:1", "http://H:1/", "http://h:1/a/b?c"])
+def test_the_host_of_a_destination_is_scheme_host_and_port(url):
+    assert host_of(destination_of(url)) == "http://h:1"

@@ -1,7 +1,8 @@
 """Empties the outbox: takes what is due, posts it, records what came of it.
 
-What a reply means is `policy.py`'s. Each destination has a few places of its own, so
-that one that is slow or dead delays nobody else's; all together have `PLACES`.
+What a reply means is `policy.py`'s. Each destination (a URL without its query) has a few
+places of its own, so that one that is slow or dead delays nobody else's; those of one
+host have more together, and all have `PLACES`.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import structlog
 
 from tallymill.delivery.model import Attempt, Consignment, Reply, destination_of
 from tallymill.delivery.policy import Dead, Verdict, judge
-from tallymill.delivery.ports import Outbox, Poster
+from tallymill.delivery.ports import Outbox, Poster, Room
 from tallymill.kernel.clock import Clock, wait_or_timeout
 from tallymill.kernel.errors import TallymillError, Unavailable
 from tallymill.kernel.ids import new_id
@@ -23,12 +24,15 @@ log = structlog.get_logger("tallymill.delivery")
 
 #: Requests at once; each holds its body and a connection.
 PLACES = 64
+PLACES_A_HOST = 16
 PLACES_A_DESTINATION = 4
 #: For one request, from connecting to the end of the reply.
 TIMEOUT_S = 30.0
 #: Longer than a request and its record can take.
 LEASE_S = 2 * TIMEOUT_S
 _LONGEST_SLEEP_S = 5.0
+#: What is due already is looked for at once; never in a tight loop.
+_SHORTEST_SLEEP_S = 0.01
 _AFTER_FAILURE_S = 1.0
 
 
@@ -80,14 +84,17 @@ class Courier:
         if places <= 0:
             return None  # the end of one wakes us
         now = self._clock.now()
-        busy = Counter(self._under_way.values())
+        room = Room(
+            more=places,
+            a_host=PLACES_A_HOST,
+            a_destination=PLACES_A_DESTINATION,
+            busy=Counter(self._under_way.values()),
+        )
         claim = await self._outbox.claim(
             self._holder,
             now=now,
             lease_until=now + timedelta(seconds=LEASE_S),
-            limit=places,
-            room={name: PLACES_A_DESTINATION - busy[name] for name in busy},
-            room_elsewhere=PLACES_A_DESTINATION,
+            room=room,
         )
         for consignment in claim.consignments:
             self._begin(consignment)
@@ -119,8 +126,7 @@ class Courier:
         if next_try_at is None:
             return _LONGEST_SLEEP_S
         seconds = (next_try_at - self._clock.now()).total_seconds()
-        # What is due and has no place waits for one, and that wakes us.
-        return min(seconds, _LONGEST_SLEEP_S) if seconds > 0 else _LONGEST_SLEEP_S
+        return min(max(seconds, _SHORTEST_SLEEP_S), _LONGEST_SLEEP_S)
 
     async def _deliver(self, consignment: Consignment) -> None:
         """Make one attempt and record it; the top of its task."""

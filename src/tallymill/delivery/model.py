@@ -85,6 +85,12 @@ def idempotency_key(job_id: str, scheduled_for: datetime, kind: str) -> str:
 
 
 def destination_of(url: str) -> str:
-    """Return scheme, host and port: what is slow or dead as one."""
+    """Return scheme, host, port and path: what is slow or dead as one."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}".lower() + (parts.path or "/")
+
+
+def host_of(destination: str) -> str:
+    """Return scheme, host and port of a destination."""
+    return "/".join(destination.split("/", 3)[:3])

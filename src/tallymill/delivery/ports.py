@@ -10,11 +10,20 @@ from tallymill.delivery.model import Attempt, Consignment, DeliveryRecord, Reply
 from tallymill.delivery.policy import Verdict
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """How many deliveries may be under way, and how many are."""
+
+    more: int  #: how many more in all, >= 1
+    a_host: int  #: the most to one host
+    a_destination: int  #: the most to one destination of a host
+    busy: Mapping[str, int] = {}  #: under way, by destination
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be sent now, and when to look again."""
 
     consignments: tuple[Consignment, ...]
-    next_try_at: datetime | None  #: of those left; None when none waits
+    next_try_at: datetime | None  #: the least where room is left; None: none waits
 
 
 class Outbox(Protocol):
@@ -26,9 +35,7 @@ class Outbox(Protocol):
         *,
         now: datetime,
         lease_until: datetime,
-        limit: int,
-        room: Mapping[str, int],
-        room_elsewhere: int,
+        room: Room,
     ) -> Claim:
         """Hand over deliveries whose time has come, oldest first by destination.
 
@@ -43,9 +50,8 @@ class Outbox(Protocol):
             holder: The caller.
             now: Aware, UTC.
             lease_until: When others may take over; later than any attempt can last.
-            limit: How many more in all, >= 1.
-            room: How many more each destination may get; 0 leaves it out.
-            room_elsewhere: The same for destinations that `room` does not name.
+            room: For how many; a destination without room is left out, of
+                `next_try_at` too: the end of what is under way makes room.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The outbox: deliveries that wait, handed to couriers one attempt at a time."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, zip_longest
@@ -15,9 +16,10 @@ from tallymill.delivery.model import (
     DeliveryState,
     Parcel,
     destination_of,
+    host_of,
 )
 from tallymill.delivery.policy import Dead, Done, Retry, Verdict
-from tallymill.delivery.ports import Claim
+from tallymill.delivery.ports import Claim, Room
 from tallymill.store.database import Database
 from tallymill.store.tables.jobs import IS_WAITING, attempt, delivery, run
 from tallymill.store.tables.metadata import from_micros, to_micros
@@ -102,23 +104,26 @@ class SqlOutbox:
         *,
         now: datetime,
         lease_until: datetime,
-        limit: int,
-        room: Mapping[str, int],
-        room_elsewhere: int,
+        room: Room,
     ) -> Claim:
         """See `Outbox.claim`."""
         waiting = await self._database.read(_waiting)
-        places = _places(waiting, now, limit, room, room_elsewhere)
-        others = [at for name, at in waiting.items() if name not in places]
-        if not places:
-            return Claim(consignments=(), next_try_at=_least(others))
+        due = _with_room(waiting, now, room)
+        if not due:
+            places = _Places(room)
+            free = [at for name, at in waiting.items() if places.of(name)]
+            return Claim(consignments=(), next_try_at=_least(free))
 
         def unit(connection: Connection) -> Claim:
-            rows = _due(connection, places, now, limit)
+            places = _Places(room)
+            rows = _due(connection, due, now, places)
             _hand_over(connection, rows, holder, lease_until)
+            free = {name: at for name, at in waiting.items() if places.of(name)}
+            times = [at for name, at in free.items() if name not in due]
+            left = _left(connection, [name for name in due if name in free])
             return Claim(
                 consignments=tuple(_consignment(row) for row in rows),
-                next_try_at=_least([*others, *_left(connection, places)]),
+                next_try_at=_least([*times, *left]),
             )
 
         return await self._database.write(unit)
@@ -186,36 +191,61 @@ def _waiting(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(_WAITING)}
 
 
-def _places(
-    waiting: Mapping[str, int],
-    now: datetime,
-    limit: int,
-    room: Mapping[str, int],
-    room_elsewhere: int,
-) -> dict[str, int]:
+class _Places:
+    """Counts the places that are left while deliveries are handed over."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._more = room.more
+        self._busy = Counter(room.busy)
+        self._hosts: Counter[str] = Counter()
+        for name, count in room.busy.items():
+            self._hosts[host_of(name)] += count
+
+    def of(self, destination: str) -> int:
+        """Return how many more a destination may get, whatever there is in all."""
+        at_host = self._room.a_host - self._hosts[host_of(destination)]
+        return max(0, min(at_host, self._room.a_destination - self._busy[destination]))
+
+    def take(self, destination: str) -> bool:
+        """Take a place; False if there is none."""
+        if not (self._more and self.of(destination)):
+            return False
+        self._more -= 1
+        self._busy[destination] += 1
+        self._hosts[host_of(destination)] += 1
+        return True
+
+
+def _with_room(waiting: Mapping[str, int], now: datetime, room: Room) -> dict[str, int]:
     """Return how many places each destination has that may get something now."""
-    at = to_micros(now)
-    due = [name for name, first in waiting.items() if first <= at]
-    places = {name: room.get(name, room_elsewhere) for name in due}
-    first = sorted(due, key=lambda name: (-places[name], waiting[name]))[:limit]
-    return {name: places[name] for name in first if places[name] > 0}
+    at, places = to_micros(now), _Places(room)
+    due = {name: places.of(name) for name, first in waiting.items() if first <= at}
+    first = sorted(due, key=lambda name: (-due[name], waiting[name]))
+    # One place each is enough to fill all there are, however many destinations wait.
+    return {name: due[name] for name in first if places.take(name)}
 
 
 def _due(
-    connection: Connection, places: Mapping[str, int], now: datetime, limit: int
+    connection: Connection, due: Mapping[str, int], now: datetime, places: _Places
 ) -> list[Any]:
     """Return what is due, in turns: one for each destination before two for any."""
     found = [
-        connection.execute(
-            _DUE, {"of_destination": name, "now": to_micros(now), "places": most}
-        ).scalars()
-        for name, most in places.items()
+        [(name, run_id) for run_id in _due_at(connection, name, now, most)]
+        for name, most in due.items()
     ]
     turns = chain.from_iterable(zip_longest(*found))
-    run_ids = [run_id for run_id in turns if run_id is not None][:limit]
+    run_ids = [pair[1] for pair in turns if pair and places.take(pair[0])]
     rows = connection.execute(_WITH_BODY, {"run_ids": run_ids})
     by_id = {row.run_id: row for row in rows}
     return [by_id[run_id] for run_id in run_ids]
+
+
+def _due_at(
+    connection: Connection, name: str, now: datetime, most: int
+) -> Iterator[str]:
+    asked = {"of_destination": name, "now": to_micros(now), "places": most}
+    yield from connection.execute(_DUE, asked).scalars()
 
 
 def _left(connection: Connection, places: Iterable[str]) -> Iterator[int]:
