@@ -811,6 +811,15 @@ async def test_reconciling_tells_all_faults_of_all_jobs_and_changes_nothing(hous
     assert (await house.jobs.page()).total == 0
 
 
+async def test_a_fault_of_a_job_with_a_bad_name_has_a_pointer_all_the_same(house):
+    bad = ProjectJob(fields={**REPORT, "name": "a/b"}, origin="file")
+
+    with pytest.raises(Invalid) as refusal:
+        await house.jobs.reconcile([bad])
+
+    assert refusal.value.faults[0].pointer == "/jobs/a~1b/name"
+
+
 async def test_a_projects_name_that_is_taken_is_told(house):
     await house.jobs.add(REPORT)
 

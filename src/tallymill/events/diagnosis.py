@@ -13,7 +13,7 @@ import msgspec
 
 from tallymill.events.model import ID_MOST, SUBJECT_MOST, Event
 from tallymill.events.timestamps import EXAMPLE, BadTimestamp, read_timestamp
-from tallymill.kernel.errors import Fault
+from tallymill.kernel.errors import Fault, pointer_to
 
 T = TypeVar("T")
 Reader = Callable[[msgspec.Raw], object]
@@ -54,7 +54,7 @@ def diagnose(raw: msgspec.Raw, shape: Shape[T]) -> T | list[Fault]:
         return [Fault("", f"is {kind_of(raw)}; it must be an object")]
     values: dict[str, object] = {}
     faults = [
-        Fault(f"/{key}", f"is missing; {advice}")
+        Fault(pointer_to(key), f"is missing; {advice}")
         for key, advice in shape.required.items()
         if key not in given
     ]
@@ -64,7 +64,7 @@ def diagnose(raw: msgspec.Raw, shape: Shape[T]) -> T | list[Fault]:
         try:
             values.update(_read(key, value, shape))
         except Wrong as wrong:
-            faults.append(Fault(f"/{_escaped(key)}", str(wrong)))
+            faults.append(Fault(pointer_to(_cut(key)), str(wrong)))
     return faults or shape.build(**values)
 
 
@@ -139,7 +139,5 @@ def _string(raw: msgspec.Raw, *, example: str = "") -> str:
     return str(_ANY.decode(raw))
 
 
-def _escaped(key: str) -> str:
-    """Write a key as a token of a JSON Pointer (RFC 6901), cut short if it is long."""
-    shown = key if len(key) <= _SHOWN else key[:_SHOWN] + "…"
-    return shown.replace("~", "~0").replace("/", "~1")
+def _cut(key: str) -> str:
+    return key if len(key) <= _SHOWN else key[:_SHOWN] + "…"

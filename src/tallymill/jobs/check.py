@@ -16,7 +16,7 @@ from tallymill.jobs.period import resolve_as_of
 from tallymill.jobs.planner import placed
 from tallymill.jobs.queries import bind_names
 from tallymill.jobs.schedule import Schedule, parse_cron, parse_schedule, timeline_of
-from tallymill.kernel.errors import Fault, Invalid
+from tallymill.kernel.errors import Fault, Invalid, pointer_to
 from tallymill.kernel.ids import new_id
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def _given(definition: JobDefinition | Mapping[str, object]) -> Mapping[str, obj
 def _read(given: Mapping[str, object], faults: list[Fault]) -> dict[str, object]:
     fields: dict[str, object] = {}
     for name, value in given.items():
-        pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+        pointer = pointer_to(name)
         reader = READERS.get(name)
         if reader is None:
             hint = nearest(name, READERS)

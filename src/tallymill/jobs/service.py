@@ -23,7 +23,14 @@ from tallymill.jobs.check import (
 from tallymill.jobs.model import Job, JobDefinition, JobPage, Origin
 from tallymill.jobs.ports import Change, JobStore
 from tallymill.kernel.clock import Clock
-from tallymill.kernel.errors import Conflict, Fault, Invalid, NotAllowed, NotFound
+from tallymill.kernel.errors import (
+    Conflict,
+    Fault,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    pointer_to,
+)
 
 #: The most jobs in one page.
 PAGE_MOST = 1000
@@ -224,13 +231,11 @@ class Jobs:
                     each.fields, surroundings=self._surroundings, writing=writing
                 )
             except Invalid as exc:
-                name = _name_of(each)
-                faults += [
-                    Fault(f"/jobs/{name}{f.pointer}", f.detail) for f in exc.faults
-                ]
+                place = pointer_to("jobs", _name_of(each))
+                faults += [Fault(place + f.pointer, f.detail) for f in exc.faults]
                 continue
             if job.id in jobs:
-                faults.append(Fault(f"/jobs/{job.id}", "is there twice"))
+                faults.append(Fault(pointer_to("jobs", job.id), "is there twice"))
             jobs[job.id] = job
         if faults:
             raise refusal(faults)

@@ -32,6 +32,17 @@ class Fault:
     detail: str  #: what is wrong and what to do, as a sentence part
 
 
+def pointer_to(*keys: object) -> str:
+    """Return the JSON Pointer of a place: its keys and indices from the outside in."""
+    return "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def keys_of(pointer: str) -> tuple[str, ...]:
+    """Return the keys that a JSON Pointer is made of; none of the whole."""
+    keys = pointer.split("/")[1:]
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in keys)
+
+
 class TallymillError(Exception):
     """An error with a stable code, a sentence for the caller, and its faults.
 

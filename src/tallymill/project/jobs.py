@@ -15,7 +15,7 @@ from tallymill.config import TomlFile
 from tallymill.jobs.check import Surroundings, Writing, check_definition
 from tallymill.jobs.decorator import MarkedJob, marked_job, signature_fault
 from tallymill.jobs.model import JobDefinition
-from tallymill.kernel.errors import Fault, Invalid
+from tallymill.kernel.errors import Fault, Invalid, keys_of
 from tallymill.project.modules import UserModule, import_folder
 from tallymill.project.tables import place
 
@@ -104,7 +104,7 @@ def _table_faults(
         )
     except Invalid as exc:
         faults += [
-            place(toml, ("jobs", name, *_keys(fault.pointer)), fault.detail)
+            place(toml, ("jobs", name, *keys_of(fault.pointer)), fault.detail)
             for fault in exc.faults
         ]
     return faults
@@ -155,8 +155,3 @@ def _twice(module: UserModule, marked: MarkedJob, other: str) -> Fault:
         f"{module.where}: the job {name!r} is also in {other}; "
         "give one of them another name",
     )
-
-
-def _keys(pointer: str) -> tuple[str, ...]:
-    parts = pointer.split("/")[1:]
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts if part)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tallymill.config import TomlFile
-from tallymill.kernel.errors import Fault
+from tallymill.kernel.errors import Fault, keys_of
 from tallymill.project.modules import UserModule, import_folder
 from tallymill.project.tables import place
 from tallymill.statistics.bound import BoundStatistic
@@ -69,9 +69,7 @@ def _replaced(bound: tuple[BoundStatistic, ...]) -> list[str]:
 
 
 def _in_file(toml: TomlFile, fault: Fault) -> Fault:
-    keys = fault.pointer.split("/")[1:]
-    unescaped = (key.replace("~1", "/").replace("~0", "~") for key in keys)
-    return place(toml, tuple(unescaped), fault.detail)
+    return place(toml, keys_of(fault.pointer), fault.detail)
 
 
 def _in_module(module: UserModule, fault: Fault) -> Fault:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from tallymill.events.model import check_stream
-from tallymill.kernel.errors import Fault, Invalid
+from tallymill.kernel.errors import Fault, Invalid, pointer_to
 from tallymill.statistics.definitions import field_fault, name_fault
 from tallymill.statistics.protocol import Statistic, field_names
 from tallymill.statistics.states import dump_state, load_state
@@ -28,7 +28,10 @@ def check_statistic(cls: type[Statistic]) -> tuple[Fault, ...]:
     takes = () if fields else field_names(cls) or ("event",)
     found = [*_placement(cls), *fields, *_state(cls), *_methods(cls, takes)]
     return tuple(
-        Fault(f"/statistics/{cls.name}/{attribute}", f"class {cls.__name__}: {detail}")
+        Fault(
+            pointer_to("statistics", cls.name, attribute),
+            f"class {cls.__name__}: {detail}",
+        )
         for attribute, detail in found
     )
 

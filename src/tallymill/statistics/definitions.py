@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tallymill.events.model import check_stream
-from tallymill.kernel.errors import Fault, Invalid
+from tallymill.kernel.errors import Fault, Invalid, pointer_to
 from tallymill.statistics.columns import Where
 from tallymill.statistics.model import StatisticDefinition
 from tallymill.statistics.registry import KINDS, LATER_KINDS
@@ -17,7 +17,9 @@ LATER_KEYS: Final = ("by", "window")
 RESERVED: Final = "live"  #: GET /statistics/live is the stream of changes
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
-Report = Callable[[str, str], None]  #: takes a key, escaped, and what is wrong
+Report = Callable[
+    [str, str], None
+]  #: takes a pointer from the table, and what is wrong
 
 
 def parse_definitions(
@@ -65,10 +67,10 @@ def field_fault(field: object) -> str | None:
 
 
 def _parse(name: str, table: object, faults: list[Fault]) -> StatisticDefinition | None:
-    place = f"/statistics/{_escaped(name)}"
+    place = pointer_to("statistics", name)
 
-    def report(key: str, detail: str) -> None:
-        faults.append(Fault(f"{place}/{key}" if key else place, detail))
+    def report(pointer: str, detail: str) -> None:
+        faults.append(Fault(place + pointer, detail))
 
     wrong = name_fault(name)
     if wrong is not None:
@@ -91,62 +93,66 @@ def _parse(name: str, table: object, faults: list[Fault]) -> StatisticDefinition
 def _unknown_keys(table: Mapping[str, object], report: Report) -> None:
     for key in table:
         if key in LATER_KEYS:
-            report(key, f"'{key}' is not built yet; leave it out, or write a class")
+            report(
+                pointer_to(key),
+                f"'{key}' is not built yet; leave it out, or write a class",
+            )
         elif key not in KEYS:
             report(
-                _escaped(key), f"there is no setting '{key}' here{_nearest(key, KEYS)}"
+                pointer_to(key),
+                f"there is no setting '{key}' here{_nearest(key, KEYS)}",
             )
 
 
 def _kind(table: Mapping[str, object], report: Report) -> str:
     kind = table.get("kind")
     if kind is None:
-        report("kind", f"is missing; give one of {', '.join(KINDS)}")
+        report("/kind", f"is missing; give one of {', '.join(KINDS)}")
     elif not isinstance(kind, str):
-        report("kind", f"is {_shown(kind)}; give one of {', '.join(KINDS)}")
+        report("/kind", f"is {_shown(kind)}; give one of {', '.join(KINDS)}")
     elif kind in LATER_KINDS:
-        report("kind", f"the kind '{kind}' is not built yet; there are {_known()}")
+        report("/kind", f"the kind '{kind}' is not built yet; there are {_known()}")
     elif kind not in KINDS:
         near = _nearest(kind, (*KINDS, *LATER_KINDS))
-        report("kind", f"there is no kind '{kind}'{near}; there are {_known()}")
+        report("/kind", f"there is no kind '{kind}'{near}; there are {_known()}")
     return kind if isinstance(kind, str) else ""
 
 
 def _stream(table: Mapping[str, object], report: Report) -> str:
     stream = table.get("stream")
     if stream is None:
-        report("stream", 'is missing; give the stream to add up: stream = "picture"')
+        report("/stream", 'is missing; give the stream to add up: stream = "picture"')
         return ""
     if not isinstance(stream, str):
-        report("stream", f"is {_shown(stream)}; give a stream's name")
+        report("/stream", f"is {_shown(stream)}; give a stream's name")
         return ""
     try:
         return check_stream(stream)
     except Invalid as error:
-        report("stream", error.faults[0].detail if error.faults else error.detail)
+        report("/stream", error.faults[0].detail if error.faults else error.detail)
         return ""
 
 
 def _field(table: Mapping[str, object], kind: str, report: Report) -> str | None:
     if "field" not in table:
         if kind in KINDS and kind != "count":
-            report("field", f"is missing; the kind '{kind}' needs the field to add up")
+            report("/field", f"is missing; the kind '{kind}' needs the field to add up")
         return None
     field = table["field"]
     wrong = field_fault(field)
     if wrong is not None:
-        report("field", wrong)
+        report("/field", wrong)
     return field if isinstance(field, str) else None
 
 
 def _where(table: Mapping[str, object], report: Report) -> Where:
     where = table.get("where", {})
     if not isinstance(where, Mapping):
-        report("where", f'is {_shown(where)}; give a table: {{ kind = "parcel" }}')
+        report("/where", f'is {_shown(where)}; give a table: {{ kind = "parcel" }}')
         return ()
     conditions: list[tuple[str, str | int | float | bool]] = []
     for path, wanted in _flat(where):
-        place, wrong = f"where/{_escaped(path)}", field_fault(path)
+        place, wrong = pointer_to("where", path), field_fault(path)
         if wrong is not None:
             report(place, wrong)
         elif isinstance(wanted, str | int) or _is_finite(wanted):
@@ -177,7 +183,7 @@ def _from_now(table: Mapping[str, object], report: Report) -> bool:
     start = table.get("from")
     if start is None or start == "now":
         return start == "now"
-    report("from", f'is {_shown(start)}; give "now", or leave it out to replay all')
+    report("/from", f'is {_shown(start)}; give "now", or leave it out to replay all')
     return False
 
 
@@ -193,7 +199,3 @@ def _nearest(word: str, known: Iterable[str]) -> str:
 def _shown(value: Any) -> str:  # noqa: ANN401 - any TOML value
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from tallymill.kernel.errors import Fault
+from tallymill.kernel.errors import Fault, pointer_to
 from tallymill.statistics.bound import BoundStatistic
 from tallymill.statistics.builtin import Count, Max, Mean, Min, Sum
 from tallymill.statistics.columns import Where
@@ -108,7 +108,7 @@ def bind_all(
 
 def _taken_twice(cls: type[Statistic], other: BoundStatistic) -> Fault:
     return Fault(
-        f"/statistics/{cls.name}",
+        pointer_to("statistics", cls.name),
         f"class {cls.__name__} has the name of another statistic ('{other.kind}' on "
         f"the stream '{other.stream}'); set its `name` to another",
     )

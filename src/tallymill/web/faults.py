@@ -19,6 +19,7 @@ from tallymill.kernel.errors import (
     NotFound,
     TallymillError,
     TooLarge,
+    pointer_to,
 )
 from tallymill.web.problems import WrongMethod
 
@@ -79,18 +80,16 @@ def fault_of(message: str) -> Fault:
     words = message[: found.start()] if found else message
     unknown = _UNKNOWN.fullmatch(words)
     if unknown:
-        return Fault(
-            f"{place}/{_escaped(unknown[1])}", "is no field here; leave it out"
-        )
+        return Fault(place + pointer_to(unknown[1]), "is no field here; leave it out")
     missing = _MISSING.fullmatch(words)
     if missing:
-        return Fault(f"{place}/{_escaped(missing[1])}", "is missing")
+        return Fault(place + pointer_to(missing[1]), "is missing")
     return Fault(place, words[:1].lower() + words[1:])
 
 
 def pointer_of(path: str) -> str:
     """Return the JSON Pointer for a decoder's path such as `.jobs[3].name`."""
-    return "".join(f"/{_escaped(key or index)}" for key, index in _STEP.findall(path))
+    return pointer_to(*(key or index for key, index in _STEP.findall(path)))
 
 
 def _validation(error: ValidationException) -> TallymillError:
@@ -113,7 +112,3 @@ def _validation(error: ValidationException) -> TallymillError:
 
 def _is_of_body(extra: list[dict[str, object]]) -> bool:
     return any(one.get("source") == "body" for one in extra)
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
