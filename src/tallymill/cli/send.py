@@ -15,7 +15,7 @@ from tallymill.cli.batches import BATCH_EVENTS, Batch, batches, read_events
 from tallymill.cli.connection import Call, Server, connected, decoded
 from tallymill.cli.options import Json, Url
 from tallymill.cli.send_account import send_to_account
-from tallymill.cli.terminal import note, say, say_json, stderr
+from tallymill.cli.terminal import counted, note, say, say_json, stderr
 from tallymill.events.model import DEFAULT_STREAM
 from tallymill.kernel.clock import SystemClock
 from tallymill.kernel.errors import Malformed, NotFound, TallymillError
@@ -147,12 +147,8 @@ def _tell(sent: _Sent, url: str, *, as_json: bool) -> None:
         return
     more = f", {sent.duplicates} were there already" if sent.duplicates else ""
     more += f", {sent.rejected} set aside" if sent.rejected else ""
-    events = _counted(sent.accepted, "event")
-    say(f"{events} taken by {url} in {_counted(sent.requests, 'request')}{more}.")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    events = counted(sent.accepted, "event")
+    say(f"{events} taken by {url} in {counted(sent.requests, 'request')}{more}.")
 
 
 def _wanted(sources: Iterable[str], data: Iterable[str]) -> Iterator[bytes]:

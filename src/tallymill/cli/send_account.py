@@ -6,7 +6,7 @@ from typing import Final
 from uuid import uuid4
 
 from tallymill.cli.connection import Call, connected, path_of
-from tallymill.cli.terminal import say, say_json
+from tallymill.cli.terminal import counted, say, say_json
 from tallymill.kernel.errors import Malformed
 
 STDIN: Final = "-"
@@ -45,7 +45,7 @@ def send_to_account(
         if as_json:
             say_json({"accepted": sent})
             return
-        say(f"{sent} events of account {account_id} taken by {server.url}.")
+        say(f"{counted(sent, 'event')} of account {account_id} taken by {server.url}.")
 
 
 def _each(texts: Iterable[str]) -> Iterator[str]:

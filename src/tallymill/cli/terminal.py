@@ -95,6 +95,11 @@ def counting() -> Progress:
     )
 
 
+def counted(number: int, what: str) -> str:
+    """Return "1 event" or "2 events"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def cell(value: object) -> str:
     """Return a value as a person reads it: texts as they are, the rest as JSON."""
     if value is None:
