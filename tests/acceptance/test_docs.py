@@ -147,6 +147,7 @@ def test_every_page_is_reached_from_the_index():
         ('{"at": "2026-11-21T10:00:00Z"}', '{"at":"2027-01-02T03:04:05Z"}', True),
         ('{"at": "2026-11-20T10:00:00Z"}', '{"at":"2027-01-02T03:04:05Z"}', False),
         ('{"at": "2026-11-21T10:00:00Z"}', '{"at":"2027-01-02T03:04:05+00:00"}', False),
+        ("at 2026-11-21 10:00:00.123 a", "at 2027-01-02 03:04:05.678 a\n", True),
         ("run 7h3k9m2p5q8r4t6v ends", "run 0123456789abcdef ends", True),
         ("run 7h3k9m2p5q8r4t6v ends", "run none ends", False),
         ("A   B\n...\nC", "A B\n1\n2\nC\n", True),

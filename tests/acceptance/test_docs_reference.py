@@ -81,7 +81,8 @@ def _commands(group, path):
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
         else:
-            options = {option for p in command.params for option in p.opts}
+            shown = [p for p in command.params if not getattr(p, "hidden", False)]
+            options = {option for p in shown for option in p.opts}
             yield (
                 f"{path} {name}",
                 {o for o in options if o.startswith("--")} - {"--help"},
