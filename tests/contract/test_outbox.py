@@ -245,7 +245,7 @@ async def test_a_dead_one_is_undelivered_until_it_is_sent_again(post):
     dead, _ = await post.state_of(run_id)
     nothing = await post.claim(now=NOON + minutes(60))
 
-    assert await post.outbox.resend(run_id, NOON + minutes(60))
+    assert await post.outbox.redeliver(run_id, NOON + minutes(60))
     (again,) = (await post.claim(now=NOON + minutes(60))).consignments
     await post.outbox.record(run_id, again.fence, attempt(2), Done())
 
@@ -260,7 +260,7 @@ async def test_a_dead_one_is_undelivered_until_it_is_sent_again(post):
 
 
 async def test_sending_again_needs_something_to_send(post):
-    assert not await post.outbox.resend("none", NOON)
+    assert not await post.outbox.redeliver("none", NOON)
 
 
 async def test_the_only_process_sends_at_once_what_the_last_one_left(post):

@@ -271,7 +271,7 @@ async def test_a_backfill_is_counted_by_what_became_of_it(queue):
     counts = await queue.history.counts("a", NOON - minutes(10), NOON)
     known = await queue.history.known_times("a", NOON - minutes(3), NOON)
 
-    assert (counts.queued, counts.succeeded, counts.failed) == (2, 1, 1)
+    assert (counts.queued, counts.done, counts.failed) == (2, 1, 1)
     assert (counts.to_deliver, counts.delivered) == (1, 0)
     assert known == {NOON - minutes(n) for n in (1, 2, 3)}
 

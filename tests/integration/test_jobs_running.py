@@ -413,7 +413,7 @@ async def test_a_refused_delivery_can_be_sent_again_by_hand(house, clock):
     run_id = (await house.runs.of_job("report")).records[0].run.id
     undelivered = await house.runs.get(run_id)
 
-    await house.runs.resend(run_id)
+    await house.runs.redeliver(run_id)
     await house.settle()
 
     assert undelivered.delivery.state.value == "undelivered"

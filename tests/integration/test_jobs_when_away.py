@@ -168,7 +168,7 @@ async def test_what_is_not_there_is_told(house):
     with pytest.raises(NotFound, match="no run"):
         await house.runs.get("none")
     with pytest.raises(NotFound, match="no run"):
-        await house.runs.resend("none")
+        await house.runs.redeliver("none")
     with pytest.raises(NotFound, match="no job"):
         await house.jobs.remove("none")
 
@@ -191,7 +191,7 @@ async def test_a_run_without_a_delivery_has_nothing_to_send_again(house):
     await house.settle()
 
     with pytest.raises(NotAllowed, match="nothing to deliver"):
-        await house.runs.resend(run.id)
+        await house.runs.redeliver(run.id)
 
 
 async def test_a_removed_job_is_gone_and_its_runs_stay(house):

@@ -73,7 +73,7 @@ class Outbox(Protocol):
         """
         ...
 
-    async def resend(self, run_id: str, now: datetime) -> bool:
+    async def redeliver(self, run_id: str, now: datetime) -> bool:
         """Make an undelivered (or delivered) one due now, with its retries anew.
 
         Returns:

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 
 from tallymill.jobs.model import Job, RunState
-from tallymill.jobs.planner import Backlog, passed_over, plan, schedule_of
+from tallymill.jobs.planner import DueSpan, passed_over, plan, schedule_of
 from tallymill.jobs.ports import JobStore, Plan, Planned
 from tallymill.kernel.clock import Clock, wait_or_timeout
 from tallymill.kernel.errors import TallymillError
@@ -107,7 +107,7 @@ def planned(job: Job, now: datetime, active: int) -> Plan:
         due = job.next_nominal or now
         row = passed_over(
             job,
-            Backlog(first=due, latest=due, count=1),
+            DueSpan(first=due, latest=due, count=1),
             RunState.SKIPPED_MISFIRE,
             now=now,
             reason=f"Its next due time cannot be reckoned: {exc}",

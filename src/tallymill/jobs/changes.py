@@ -6,8 +6,8 @@ import msgspec
 
 from tallymill.jobs.model import Job, Run, RunState
 from tallymill.jobs.planner import (
-    Backlog,
-    due_backlog,
+    DueSpan,
+    due_span,
     passed_over,
     placed,
     plan,
@@ -73,18 +73,18 @@ def _settled(stored: Job, now: datetime) -> tuple[datetime, tuple[Run, ...]]:
     schedule = schedule_of(ask)
     last = max(stored.last_nominal, now)
     if stored.paused:
-        backlog = due_backlog(job, schedule, now)
-        return last, () if backlog is None else (_while_paused(job, backlog, now),)
+        span = due_span(job, schedule, now)
+        return last, () if span is None else (_while_paused(job, span, now),)
     planned = plan(job, schedule, now=now, active=0)
     rest = msgspec.structs.replace(job, last_nominal=planned.last_nominal)
-    backlog = due_backlog(rest, schedule, now)
-    if backlog is None:
+    span = due_span(rest, schedule, now)
+    if span is None:
         return last, planned.runs
     reason = "More were missed than run at once, and then the job was changed."
-    left = passed_over(job, backlog, RunState.SKIPPED_MISFIRE, now=now, reason=reason)
+    left = passed_over(job, span, RunState.SKIPPED_MISFIRE, now=now, reason=reason)
     return last, (*planned.runs, left)
 
 
-def _while_paused(job: Job, backlog: Backlog, now: datetime) -> Run:
+def _while_paused(job: Job, span: DueSpan, now: datetime) -> Run:
     reason = "The job was paused when due."
-    return passed_over(job, backlog, RunState.SKIPPED_PAUSED, now=now, reason=reason)
+    return passed_over(job, span, RunState.SKIPPED_PAUSED, now=now, reason=reason)

@@ -9,7 +9,7 @@ from tallymill.jobs.period import Period
 from tallymill.jobs.ports import Row
 from tallymill.kernel.errors import QueryFailed
 
-Ask = Callable[[str, str, dict[str, object]], Awaitable[tuple[Row, ...]]]
+AskSource = Callable[[str, str, dict[str, object]], Awaitable[tuple[Row, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class _Occurrence:
     job_id: str
     now: datetime  #: aware, in the job's zone; `as_of`, else the due time
     scheduled_for: datetime  #: the due time; aware, in the job's zone
-    ask: Ask  #: to be called in `loop`
+    ask: AskSource  #: to be called in `loop`
     enclosed: Period | None
     loop: asyncio.AbstractEventLoop  #: the server's, beside the job's own thread
 
@@ -69,6 +69,6 @@ class BlockingJobRun(_Occurrence):
 
 
 async def _answer(
-    ask: Ask, source: str, sql: str, parameters: dict[str, object]
+    ask: AskSource, source: str, sql: str, parameters: dict[str, object]
 ) -> tuple[Row, ...]:
     return await ask(source, sql, parameters)

@@ -3,7 +3,7 @@
 Always reckoned from the last due time that was planned, never by matching ticks: a
 clock that jumps back plans nothing twice, one that jumps forward plans by `misfire`.
 Due times that are late by at most `GRACE_S` are simply run; anything older is a
-misfire, and then `misfire` decides about the whole backlog.
+misfire, and then `misfire` decides about all of them.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _GRACE = timedelta(seconds=GRACE_S)
 _LOOK_AGAIN = timedelta(seconds=5)
 
 
-class Backlog(msgspec.Struct, frozen=True, kw_only=True):
+class DueSpan(msgspec.Struct, frozen=True, kw_only=True):
     """The due times that are to be decided about."""
 
     first: datetime
@@ -61,15 +61,15 @@ def plan(job: Job, schedule: Schedule, *, now: datetime, active: int) -> Plan:
         now: Aware; nothing is planned before its time by this clock.
         active: How many of its due runs are queued or running.
     """
-    backlog = due_backlog(job, schedule, now)
-    if backlog is None:
+    span = due_span(job, schedule, now)
+    if span is None:
         return _resting(job, schedule, job.last_nominal)
-    if job.ask.misfire == "all" or _is_fresh(job, schedule, backlog.first, now):
-        return _plan_each(job, schedule, backlog, now=now, active=active)
-    return _plan_latest(job, schedule, backlog, now=now)
+    if job.ask.misfire == "all" or _is_fresh(job, schedule, span.first, now):
+        return _plan_each(job, schedule, span, now=now, active=active)
+    return _plan_latest(job, schedule, span, now=now)
 
 
-def due_backlog(job: Job, schedule: Schedule, now: datetime) -> Backlog | None:
+def due_span(job: Job, schedule: Schedule, now: datetime) -> DueSpan | None:
     """Return the due times after the last planned one whose moment has come."""
     first = schedule.next_after(job.last_nominal)
     if first is None or _with_jitter(job, schedule, first) > now:
@@ -80,7 +80,7 @@ def due_backlog(job: Job, schedule: Schedule, now: datetime) -> Backlog | None:
     if latest is None or latest < first:
         return None
     count = schedule.count_between(first, latest + _MICROSECOND)
-    return Backlog(first=first, latest=latest, count=count)
+    return DueSpan(first=first, latest=latest, count=count)
 
 
 def jitter_share(job_id: str) -> float:
@@ -90,16 +90,16 @@ def jitter_share(job_id: str) -> float:
 
 
 def passed_over(
-    job: Job, backlog: Backlog, state: RunState, *, now: datetime, reason: str
+    job: Job, span: DueSpan, state: RunState, *, now: datetime, reason: str
 ) -> Run:
     """Return the one row of the history for due times that do not run."""
     return Run(
         id=new_id(),
         job_id=job.id,
         kind=RunKind.MISSED,
-        scheduled_for=backlog.first,
-        until=backlog.latest,
-        count=backlog.count,
+        scheduled_for=span.first,
+        until=span.latest,
+        count=span.count,
         state=state,
         reason=reason,
         created_at=now,
@@ -108,21 +108,19 @@ def passed_over(
 
 
 def _plan_each(
-    job: Job, schedule: Schedule, backlog: Backlog, *, now: datetime, active: int
+    job: Job, schedule: Schedule, span: DueSpan, *, now: datetime, active: int
 ) -> Plan:
-    if backlog.count > 1 and active >= ALL_AT_ONCE and job.ask.misfire == "all":
+    if span.count > 1 and active >= ALL_AT_ONCE and job.ask.misfire == "all":
         return Plan(
             last_nominal=job.last_nominal,
-            next_nominal=backlog.first,
+            next_nominal=span.first,
             next_run=now + _LOOK_AGAIN,
         )
     times = list(
-        islice(
-            schedule.between(backlog.first, backlog.latest + _MICROSECOND), ALL_AT_ONCE
-        )
+        islice(schedule.between(span.first, span.latest + _MICROSECOND), ALL_AT_ONCE)
     )
-    # What is active in a backlog is the backlog itself, or was cut off with it.
-    fresh = _is_fresh(job, schedule, backlog.first, now)
+    # What is active of late due times is they themselves, or was cut off with them.
+    fresh = _is_fresh(job, schedule, span.first, now)
     runs = tuple(
         _due_run(
             job,
@@ -137,15 +135,13 @@ def _plan_each(
     return _resting(job, schedule, times[-1], runs)
 
 
-def _plan_latest(
-    job: Job, schedule: Schedule, backlog: Backlog, *, now: datetime
-) -> Plan:
-    latest, skip = backlog.latest, job.ask.misfire == "skip"
+def _plan_latest(job: Job, schedule: Schedule, span: DueSpan, *, now: datetime) -> Plan:
+    latest, skip = span.latest, job.ask.misfire == "skip"
     if skip and not _is_fresh(job, schedule, latest, now):
-        return _resting(job, schedule, latest, (_skipped(job, backlog, now=now),))
+        return _resting(job, schedule, latest, (_skipped(job, span, now=now),))
     # Whatever is active was cut off by the same outage: it does not count.
     run = _due_run(job, schedule, latest, now=now, active=0)
-    earlier = _all_but_latest(schedule, backlog)
+    earlier = _all_but_latest(schedule, span)
     if earlier is None:
         return _resting(job, schedule, latest, (run,))
     if skip:
@@ -160,16 +156,16 @@ def _plan_latest(
     return _resting(job, schedule, latest, (merged, run))
 
 
-def _all_but_latest(schedule: Schedule, backlog: Backlog) -> Backlog | None:
-    before = schedule.latest_at_or_before(backlog.latest - _MICROSECOND)
-    if backlog.count <= 1 or before is None:
+def _all_but_latest(schedule: Schedule, span: DueSpan) -> DueSpan | None:
+    before = schedule.latest_at_or_before(span.latest - _MICROSECOND)
+    if span.count <= 1 or before is None:
         return None
-    return Backlog(first=backlog.first, latest=before, count=backlog.count - 1)
+    return DueSpan(first=span.first, latest=before, count=span.count - 1)
 
 
-def _skipped(job: Job, backlog: Backlog, *, now: datetime) -> Run:
+def _skipped(job: Job, span: DueSpan, *, now: datetime) -> Run:
     reason = 'Nothing ran when due, and misfire is "skip".'
-    return passed_over(job, backlog, RunState.SKIPPED_MISFIRE, now=now, reason=reason)
+    return passed_over(job, span, RunState.SKIPPED_MISFIRE, now=now, reason=reason)
 
 
 def _due_run(

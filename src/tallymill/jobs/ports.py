@@ -1,7 +1,8 @@
 """What the jobs need from outside: stores, sources, statistics.
 
-Implemented in `store/jobs.py`, `store/runs.py` and `sources/`; every adapter passes the
-suites of `tests/contract/`.
+Implemented in `store/jobs.py`, `store/runs.py`, `store/run_history.py` and `sources/`.
+All but `Sources` have a suite in `tests/contract/` (`RunHistory` in the runs'); what
+`SqlSources` promises is tested on real databases in `tests/integration/`.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -96,11 +97,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How far a backfill has come, counted over one job and a range of due times."""
 
     queued: int = 0  #: waiting or running
-    succeeded: int = 0
+    done: int = 0  #: succeeded
     failed: int = 0
-    undelivered: int = 0  #: succeeded, and its delivery was given up
+    undelivered: int = 0  #: done, and its delivery was given up
     delivered: int = 0
-    to_deliver: int = 0  #: succeeded, and its delivery is waiting
+    to_deliver: int = 0  #: done, and its delivery is waiting
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,14 +136,14 @@ class Runs:
             records=await self._records(job, page.runs), next_before=page.next_before
         )
 
-    async def resend(self, run_id: str) -> RunRecord:
+    async def redeliver(self, run_id: str) -> RunRecord:
         """Send a run's result again, with the same key and all retries anew.
 
         Raises:
             NotFound: There is no such run.
             NotAllowed: It has no delivery.
         """
-        if not await self._outbox.resend(run_id, self._clock.now()):
+        if not await self._outbox.redeliver(run_id, self._clock.now()):
             await self.get(run_id)
             raise NotAllowed(
                 f"The run {run_id!r} has nothing to deliver: it has not succeeded, or "

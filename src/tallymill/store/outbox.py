@@ -145,8 +145,8 @@ class SqlOutbox:
         )
         return await self._database.write(lambda c: c.execute(statement).rowcount)
 
-    async def resend(self, run_id: str, now: datetime) -> bool:
-        """See `Outbox.resend`."""
+    async def redeliver(self, run_id: str, now: datetime) -> bool:
+        """See `Outbox.redeliver`."""
         statement = (
             update(delivery)
             .where(delivery.c.run_id == run_id)

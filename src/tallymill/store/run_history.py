@@ -95,7 +95,7 @@ def _counted(rows: Iterable[Any]) -> Counts:
     active = (RunState.QUEUED, RunState.RUNNING)
     return Counts(
         queued=sum(by_run.get(state.value, 0) for state in active),
-        succeeded=by_run.get(RunState.SUCCEEDED.value, 0),
+        done=by_run.get(RunState.SUCCEEDED.value, 0),
         failed=by_run.get(RunState.FAILED.value, 0),
         undelivered=by_delivery.get(DeliveryState.UNDELIVERED.value, 0),
         delivered=by_delivery.get(DeliveryState.DELIVERED.value, 0),

@@ -206,7 +206,7 @@ def progress_body(backfill: Backfill, counts: Counts) -> ProgressBody:
     return ProgressBody(
         due=backfill.due,
         queued=counts.queued,
-        done=counts.succeeded,
+        done=counts.done,
         failed=counts.failed,
         delivered=counts.delivered,
         to_deliver=counts.to_deliver,

@@ -131,7 +131,7 @@ def _of_its_runs(services: JobServices) -> list[HTTPRouteHandler]:
     @post("/runs/{run_id:str}/redeliver", status_code=202, tags=["runs"])
     async def redeliver_run(run_id: FromPath[str]) -> RunBody:
         """Send a run's result again, with the same key and all retries anew."""
-        return run_body(await runs.resend(run_id))
+        return run_body(await runs.redeliver(run_id))
 
     return [run_job, list_runs, get_run, redeliver_run]
 
