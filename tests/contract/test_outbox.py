@@ -282,3 +282,29 @@ async def test_releasing_leaves_alone_what_waits_for_its_retry(post):
     await post.outbox.release("another")
 
     assert (await post.claim("another")).consignments == ()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state"),
+    [
+        (Done(), "delivered"),
+        (Retry(NOON + LEASE, "503"), "waiting"),
+        (Dead("It answered 422."), "undelivered"),
+    ],
+)
+async def test_a_job_knows_how_its_last_delivery_stands(post, verdict, state):
+    """
+    One whose deliveries all failed looked as healthy as any.
+    """
+    (run_id,) = await post.put("h")
+    (sent,) = (await post.claim()).consignments
+    before = await post.jobs.get("a")
+
+    await post.outbox.record(run_id, sent.fence, attempt(), verdict)
+    after = await post.jobs.get("a")
+    await post.outbox.redeliver(run_id, NOON)
+
+    assert before.last_outcome.value == "succeeded"
+    assert before.last_delivery.value == "waiting"
+    assert after.last_delivery.value == state
+    assert (await post.jobs.get("a")).last_delivery.value == "waiting"

@@ -216,3 +216,35 @@ def test_an_address_that_others_reach_is_refused_without_no_auth(tmp_path):
     assert done.returncode == 1
     assert "--no-auth" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_waiting_for_a_run_waits_for_its_delivery_and_tells_that_it_was_given_up(
+    tallymill, url
+):
+    """
+    A result that nobody received was a success.
+    """
+    nowhere = f"{url}/nowhere"
+    add = ["jobs", "add", "lost", "--schedule", "0 13 * * *", "--deliver-to", nowhere]
+    tallymill(*add, "--url", url)
+
+    status, out, _ = tallymill("jobs", "run", "lost", "--wait", "--url", url)
+    _, listed, _ = tallymill("jobs", "list", "--url", url)
+
+    assert status == 1
+    assert re.search(r"delivery +undelivered: The destination answered 40\d", out)
+    (line,) = [line for line in listed.splitlines() if line.startswith("lost ")]
+    assert line.split()[-2:] == ["succeeded", "undelivered"]
+
+
+def test_waiting_for_a_run_ends_after_its_time(tallymill, url):
+    away = "http://127.0.0.1:9/"
+    add = ["jobs", "add", "away", "--schedule", "0 13 * * *", "--deliver-to", away]
+    tallymill(*add, "--url", url)
+
+    status, out, _ = tallymill(
+        "jobs", "run", "away", "--wait", "--timeout", "1", "--url", url
+    )
+
+    assert status == 1
+    assert re.search(r"delivery +waiting: ", out)

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 from job_house import House, started, until
 from job_parts import NOON, KnownRows, RecordingPoster, minutes
+from structlog.testing import capture_logs
 from web_receiver import always, receiving
 
 from tallymill.delivery.courier import PLACES
@@ -143,6 +144,38 @@ async def test_a_failed_question_is_a_failed_run_and_delivers_nothing(house, clo
     assert record.run.state.value == "failed"
     assert "refused" in record.run.error
     assert house.poster.posted == []
+
+
+async def test_a_failed_run_is_an_error_in_the_log_and_stands_at_its_job(house, clock):
+    house.sources.answers[SQL] = QueryFailed("No such table.")
+    await house.jobs.add(REPORT)
+
+    with capture_logs() as told:
+        clock.advance(3600)
+        await house.settle()
+    await house.jobs.patch("report", {"paused": True})
+
+    (line,) = [each for each in told if each["event"] == "run.finished"]
+    assert (line["log_level"], line["error"]) == ("error", "No such table.")
+    job = await house.jobs.get("report")
+    assert job.last_outcome.value == "failed"
+    assert job.last_delivery is None
+
+
+async def test_an_attempt_is_a_warning_until_it_is_given_up(house, clock):
+    house.poster.replies = [503, 422]
+    await house.jobs.add(REPORT)
+
+    with capture_logs() as told:
+        clock.advance(3600)
+        await house.settle()
+        clock.advance(30)
+        await house.deliver()
+
+    first, last = [each for each in told if each["event"] == "delivery.attempted"]
+    assert (first["log_level"], first["outcome"]) == ("warning", "retry")
+    assert first["next_try_at"] > "2026-11-21T13:00"
+    assert (last["log_level"], last["outcome"]) == ("error", "dead")
 
 
 async def test_a_source_that_is_away_is_asked_again_and_then_given_up(house, clock):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from tallymill.cli import jobs_add, jobs_backfill, jobs_try
-from tallymill.cli.connection import connected, path_of
+from tallymill.cli.connection import Server, connected, path_of
 from tallymill.cli.options import JobName, Json, Url
 from tallymill.cli.terminal import say, say_fields, say_json, say_table
 
@@ -35,13 +35,15 @@ def list_(*, url: Url = None, json: Json = False) -> None:
         say_json(jobs)
         return
     say_table(
-        ("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN"),
+        ("JOB", "SCHEDULE", "NEXT RUN", "LAST RUN", "OUTCOME", "DELIVERY"),
         [
             (
                 job["id"],
                 job.get("schedule") or job.get("cron_string"),
                 "paused" if job.get("paused") else job.get("next_run"),
                 job.get("last_run"),
+                job.get("last_outcome"),
+                job.get("last_delivery"),
             )
             for job in jobs
         ],
@@ -67,24 +69,28 @@ def run(
         str | None, typer.Option(help="Pretend that this is now; a date or a time.")
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for it, and show what came of it.")
+        bool,
+        typer.Option("--wait", help="Wait for it and its delivery; show what came."),
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="The most seconds that --wait waits.")
+    ] = 600.0,
     url: Url = None,
     json: Json = False,
 ) -> None:
     """Run a job now, whatever its schedule says."""
     with connected(url) as server:
         run: dict[str, Any] = server.post(path_of("jobs", name, "run"), as_of=as_of)
-        while wait and run.get("finished_at") is None:
-            time.sleep(POLL_S)
-            run = server.get(path_of("runs", run["id"]))
+        if wait:
+            run = _settled(server, run, time.monotonic() + timeout)
     if json:
         say_json(run)
     elif wait:
         say_fields((key, run.get(key)) for key in ("outcome", "result", "error"))
+        say_fields([("delivery", _delivery(run) or None)])
     else:
         say(f"{name} is running; `tallymill jobs runs {name}` shows what comes of it.")
-    if wait and run["outcome"] != "succeeded":
+    if wait and not _is_well(run):
         raise typer.Exit(1)
 
 
@@ -162,6 +168,26 @@ def _post(name: str, verb: str, *, url: str | None, as_json: bool, said: str) ->
         say_json(job)
         return
     say(said)
+
+
+def _settled(server: Server, run: dict[str, Any], until_s: float) -> dict[str, Any]:
+    """Return the run once it has ended and is delivered or given up, or time is over."""
+    while _is_under_way(run) and time.monotonic() < until_s:
+        time.sleep(POLL_S)
+        run = server.get(path_of("runs", run["id"]))
+    return run
+
+
+def _is_under_way(run: dict[str, Any]) -> bool:
+    delivery = run.get("delivery")
+    is_waiting = delivery is not None and delivery["state"] == "waiting"
+    return run.get("finished_at") is None or is_waiting
+
+
+def _is_well(run: dict[str, Any]) -> bool:
+    delivery = run.get("delivery")
+    is_there = delivery is None or delivery["state"] == "delivered"
+    return run["outcome"] == "succeeded" and is_there
 
 
 def _delivery(run: dict[str, Any]) -> str:

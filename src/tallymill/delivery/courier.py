@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from tallymill.delivery.model import Attempt, Consignment, Reply, destination_of
-from tallymill.delivery.policy import Dead, Verdict, judge
+from tallymill.delivery.model import Attempt, Consignment, Parcel, Reply, destination_of
+from tallymill.delivery.policy import Dead, Retry, Verdict, judge
 from tallymill.delivery.ports import Outbox, Poster, Room
 from tallymill.kernel.clock import Clock, wait_or_timeout
 from tallymill.kernel.errors import TallymillError, Unavailable
@@ -187,7 +187,16 @@ class Courier:
                     raise
                 log.warning("courier.waits", reason=exc.detail)
             await self._clock.sleep(_AFTER_FAILURE_S)
-        tell = log.warning if isinstance(verdict, Dead) else log.info
+        self._tell(parcel, attempt, verdict)
+
+    def _tell(self, parcel: Parcel, attempt: Attempt, verdict: Verdict) -> None:
+        # Someone must act on what was given up; what is tried again may heal.
+        tell, more = log.info, {}
+        if isinstance(verdict, Dead):
+            tell, more = log.error, {"reason": verdict.reason}
+        if isinstance(verdict, Retry):
+            next_try_at = verdict.at.isoformat()
+            tell, more = log.warning, {"next_try_at": next_try_at}
         tell(
             "delivery.attempted",
             run=parcel.run_id,
@@ -196,6 +205,7 @@ class Courier:
             status=attempt.status,
             outcome=type(verdict).__name__.lower(),
             error=attempt.error,
+            **more,
         )
 
 

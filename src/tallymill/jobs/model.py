@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from tallymill.delivery.model import DeliveryState
+
 Origin = Literal["file", "code", "api"]
 Dst = Literal["vixie", "skip", "literal"]
 Misfire = Literal["latest", "all", "skip"]
@@ -64,22 +66,6 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jitter_s: float = 0.0
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job with its place in time."""
-
-    id: str
-    origin: Origin
-    ask: Ask
-    paused: bool
-    version: int  #: grows by one at each change; guards against lost edits
-    created_at: datetime  #: aware, UTC, as are all below
-    updated_at: datetime
-    last_nominal: datetime  #: planned up to here, included; at first its creation
-    next_nominal: datetime | None  #: the next due time; None when there is none
-    next_run: datetime | None  #: with jitter; None if paused or over
-    last_run: datetime | None = None  #: when a run of it last started
-
-
 class RunKind(Enum):
     """Why there is a run."""
 
@@ -103,6 +89,24 @@ class RunState(Enum):
     SKIPPED_MISFIRE = "skipped_misfire"  # nothing ran when it was due: misfire = skip
     SKIPPED_PAUSED = "skipped_paused"  # the job was paused when it was due
     MERGED = "merged"  # nothing ran when it was due: one run stood in for it
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job with its place in time."""
+
+    id: str
+    origin: Origin
+    ask: Ask
+    paused: bool
+    version: int  #: grows by one at each change; guards against lost edits
+    created_at: datetime  #: aware, UTC, as are all below
+    updated_at: datetime
+    last_nominal: datetime  #: planned up to here, included; at first its creation
+    next_nominal: datetime | None  #: the next due time; None when there is none
+    next_run: datetime | None  #: with jitter; None if paused or over
+    last_run: datetime | None = None  #: when a run of it last started
+    last_outcome: RunState | None = None  #: of the run that ended last
+    last_delivery: DeliveryState | None = None  #: of the delivery that changed last
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -173,14 +173,7 @@ class Runner:
             return
         if is_mine and ending.parcel:
             self._parcels_wait()
-        log.info(
-            "run.finished" if is_mine else "run.lost",
-            run=run.id,
-            job=run.job_id,
-            outcome=ending.state.value,
-            attempt=run.attempt,
-            error=ending.error,
-        )
+        _tell(run, ending, is_mine=is_mine)
 
     async def _finish(self, run_id: str, fence: int, ending: Ending) -> bool:
         """Write the ending, and try again while the database is away."""
@@ -212,6 +205,25 @@ class Runner:
             result=result,
             parcel=parcel_of(run, job),
         )
+
+
+def _tell(run: Run, ending: Ending, *, is_mine: bool) -> None:
+    """Log an ending: an error if someone must act, a warning if it may heal."""
+    told: dict[str, object] = {
+        "run": run.id,
+        "job": run.job_id,
+        "outcome": ending.state.value,
+        "attempt": run.attempt,
+        "error": ending.error,
+    }
+    if not is_mine:
+        log.warning("run.lost", **told)
+    elif ending.not_before is not None:
+        log.warning("run.put_off", next_try_at=ending.not_before.isoformat(), **told)
+    elif ending.state is RunState.FAILED:
+        log.error("run.finished", **told)
+    else:
+        log.info("run.finished", **told)
 
 
 def ending_of_failure(

@@ -103,8 +103,9 @@ def _page(connection: Connection, skip: int, limit: int) -> JobPage:
 def _change(connection: Connection, change: Change) -> bool:
     new = change.job
     columns = row_of_job(new)
-    # A run may have started since the job was read: that is no edit, and stays.
-    del columns["last_run"]
+    # A run may have begun or ended since the job was read: no edit, and it stays.
+    for name in ("last_run", "last_outcome", "last_delivery"):
+        del columns[name]
     changed = connection.execute(
         update(job)
         .where(job.c.id == new.id, job.c.version == new.version - 1)

@@ -21,7 +21,7 @@ from tallymill.delivery.model import (
 from tallymill.delivery.policy import Dead, Done, Retry, Verdict
 from tallymill.delivery.ports import Claim, Room
 from tallymill.store.database import Database
-from tallymill.store.tables.jobs import IS_WAITING, attempt, delivery, run
+from tallymill.store.tables.jobs import IS_WAITING, attempt, delivery, job, run
 from tallymill.store.tables.metadata import from_micros, to_micros
 
 _HAND_OVER = (
@@ -88,6 +88,14 @@ _RECORD = (
         next_try_at=func.coalesce(bindparam("to_next_try"), delivery.c.next_try_at),
         finished_at=bindparam("to_finish"),
     )
+)
+_TELL_JOB = (
+    update(job)
+    .where(
+        job.c.id
+        == select(run.c.job_id).where(run.c.id == bindparam("of_run")).scalar_subquery()
+    )
+    .values(last_delivery=bindparam("to_delivery"))
 )
 _INSERT_ATTEMPT = insert(attempt)
 
@@ -160,7 +168,14 @@ class SqlOutbox:
                 finished_at=None,
             )
         )
-        return await self._database.write(lambda c: c.execute(statement).rowcount == 1)
+
+        def unit(connection: Connection) -> bool:
+            is_there = connection.execute(statement).rowcount == 1
+            if is_there:
+                tell_job(connection, run_id, DeliveryState.WAITING)
+            return is_there
+
+        return await self._database.write(unit)
 
     async def history(self, run_ids: Sequence[str]) -> dict[str, DeliveryRecord]:
         """See `Outbox.history`."""
@@ -189,6 +204,11 @@ def row_of_parcel(parcel: Parcel, at: datetime) -> dict[str, Any]:
 def _waiting(connection: Connection) -> dict[str, int]:
     """Return each destination for which something waits, and when the first is due."""
     return {row[0]: row[1] for row in connection.execute(_WAITING)}
+
+
+def tell_job(connection: Connection, run_id: str, state: DeliveryState) -> None:
+    """Write down at a run's job how its last delivery stands."""
+    connection.execute(_TELL_JOB, {"of_run": run_id, "to_delivery": state.value})
 
 
 class _Places:
@@ -300,8 +320,10 @@ def _record(
     connection: Connection, run_id: str, fence: int, made: Attempt, verdict: Verdict
 ) -> bool:
     place = {"of_run": run_id, "of_fence": fence}
-    recorded = connection.execute(_RECORD, {**place, **_after(verdict, made)}).rowcount
+    after = _after(verdict, made)
+    recorded = connection.execute(_RECORD, {**place, **after}).rowcount
     if recorded:
+        tell_job(connection, run_id, DeliveryState(after["to_state"]))
         connection.execute(_INSERT_ATTEMPT, _row_of_attempt(run_id, made))
     return recorded == 1
 

@@ -7,12 +7,22 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, text, update
 
+from tallymill.delivery.model import DeliveryState
 from tallymill.jobs.model import Ask, Job, Run, RunKind, RunState
 from tallymill.jobs.states import move
 from tallymill.store.tables.jobs import run
 from tallymill.store.tables.metadata import from_micros, to_micros
 
 _ASK = msgspec.json.Decoder(Ask)
+# Looked up by the hundred for each page of jobs.
+_OUTCOMES: dict[str | None, RunState | None] = {
+    None: None,
+    **{state.value: state for state in RunState},
+}
+_DELIVERIES: dict[str | None, DeliveryState | None] = {
+    None: None,
+    **{state.value: state for state in DeliveryState},
+}
 _NAMES = [column.name for column in run.columns if column.name != "seq"]
 # Both databases speak this form; SQLAlchemy has no common word for it.
 _INSERT_RUN = text(
@@ -69,6 +79,8 @@ def row_of_job(job: Job) -> dict[str, Any]:
         "next_nominal": micros(job.next_nominal),
         "next_run": micros(job.next_run),
         "last_run": micros(job.last_run),
+        "last_outcome": None if job.last_outcome is None else job.last_outcome.value,
+        "last_delivery": None if job.last_delivery is None else job.last_delivery.value,
     }
 
 
@@ -86,6 +98,8 @@ def job_of(row: Row[Any]) -> Job:
         next_nominal=moment(row.next_nominal),
         next_run=moment(row.next_run),
         last_run=moment(row.last_run),
+        last_outcome=_OUTCOMES[row.last_outcome],
+        last_delivery=_DELIVERIES[row.last_delivery],
     )
 
 

@@ -14,11 +14,12 @@ from sqlalchemy import (
     update,
 )
 
+from tallymill.delivery.model import DeliveryState
 from tallymill.jobs.model import Job, Run, RunState
 from tallymill.jobs.ports import Claimed, Ending
 from tallymill.jobs.states import move
 from tallymill.store.database import Database
-from tallymill.store.outbox import row_of_parcel
+from tallymill.store.outbox import row_of_parcel, tell_job
 from tallymill.store.run_rows import cancel_runs, insert_runs, job_of, micros, run_of
 from tallymill.store.tables.jobs import (
     IS_QUEUED,
@@ -59,6 +60,14 @@ _FINISH = (
         holder=None,
         lease_until=None,
     )
+)
+_TELL_JOB = (
+    update(job)
+    .where(
+        job.c.id
+        == select(run.c.job_id).where(run.c.id == bindparam("of_run")).scalar_subquery()
+    )
+    .values(last_outcome=bindparam("to_outcome"))
 )
 _CUT_OFF = (
     select(run)
@@ -262,7 +271,12 @@ def _finish(connection: Connection, run_id: str, fence: int, ending: Ending) -> 
             "to_not_before": micros(ending.not_before) or at,
         },
     ).rowcount
+    if finished and is_over:
+        connection.execute(
+            _TELL_JOB, {"of_run": run_id, "to_outcome": ending.state.value}
+        )
     if finished and ending.parcel:
+        tell_job(connection, run_id, DeliveryState.WAITING)
         row = row_of_parcel(ending.parcel, ending.at)
         connection.execute(insert(delivery).values(row))
     return finished == 1

@@ -28,6 +28,8 @@ class JobBody(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     last_run: datetime | None  #: when a run of it last started
     next_run: datetime | None  #: null if it is paused or over
+    last_outcome: Text = UNSET  #: of the run that ended last
+    last_delivery: Text = UNSET  #: of the delivery that changed last
     schedule: str
     timezone: str
     dst: str
@@ -153,6 +155,8 @@ def job_body(job: Job) -> JobBody:
         created_at=job.created_at.astimezone(zone),
         last_run=_in(zone, job.last_run),
         next_run=_in(zone, job.next_run),
+        last_outcome=_or_unset(job.last_outcome and job.last_outcome.value),
+        last_delivery=_or_unset(job.last_delivery and job.last_delivery.value),
         schedule=ask.schedule,
         timezone=ask.timezone,
         dst=ask.dst,

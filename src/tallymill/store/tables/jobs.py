@@ -43,6 +43,8 @@ job = Table(
     Column("next_nominal", BigInteger),
     Column("next_run", BigInteger),
     Column("last_run", BigInteger),
+    Column("last_outcome", Text),
+    Column("last_delivery", Text),
     Index("job_next_run", "next_run"),
     Index("job_origin", "origin"),
 )

@@ -130,6 +130,12 @@ async function showWorkers() {
   fill("workers", rows, 3, "none at work; they come with the next events");
 }
 
+function fares(job) {
+  const words = [job.last_outcome, job.last_delivery].filter(Boolean);
+  const isBad = job.last_outcome === "failed" || job.last_delivery === "undelivered";
+  return make("td", isBad ? "bad" : "", words.join(", ") || "–");
+}
+
 async function showJobs() {
   const answer = await ask("/jobs?limit=20");
   const jobs = await answer.json();
@@ -140,8 +146,8 @@ async function showJobs() {
     next.title = moment(job.next_run);
     const last = make("td", "", distance(job.last_run));
     last.title = moment(job.last_run);
-    return make("tr", "", make("td", "", job.id), make("td", "", job.schedule), next, last);
-  }), 4, "none yet");
+    return make("tr", "", make("td", "", job.id), make("td", "", job.schedule), next, last, fares(job));
+  }), 5, "none yet");
 }
 
 async function showResults() {
