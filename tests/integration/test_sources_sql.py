@@ -217,7 +217,11 @@ async def test_few_rows_may_be_too_long(sources):
 @pytest.mark.parametrize(
     ("source", "error", "said"),
     [
-        ("gone", Unavailable, "unable to open database file"),
+        (
+            "gone",
+            Unavailable,
+            r"unable to open database file; its file is /.*, which does not exist",
+        ),
         ("memory", QueryFailed, "names no file"),
         ("odd", QueryFailed, "none that SQLAlchemy understands"),
         ("no_driver", QueryFailed, "not installed"),

@@ -64,6 +64,15 @@ def open_engine(
         ) from exc
 
 
+def file_told(source: Source, folder: Path) -> str:
+    """Return where a SQLite source's file is and whether it is there; else ""."""
+    url = _url(source)
+    if url.get_backend_name() != "sqlite":
+        return ""
+    path = _path(source, url, folder).absolute()
+    return f"; its file is {path}, which {_found(path)}"
+
+
 def begin_reading(connection: Connection, timeout_s: float) -> None:
     """Make the transaction read-only, and its statements end by themselves."""
     milliseconds = max(1, int(timeout_s * 1000))
@@ -94,6 +103,15 @@ def _path(source: Source, url: URL, folder: Path) -> Path:
             '"sqlite:///file.sqlite", or four slashes before an absolute path.'
         )
     return folder / url.database
+
+
+def _found(path: Path) -> str:
+    try:
+        if not path.exists():
+            return "does not exist"
+    except OSError:
+        return "cannot be looked at"
+    return "exists" if path.is_file() else "is no file"
 
 
 def _open_sqlite(

@@ -18,7 +18,7 @@ from tallymill.jobs.ports import Question, Row
 from tallymill.jobs.queries import bind_names
 from tallymill.kernel.clock import Clock
 from tallymill.kernel.errors import NotFound, QueryFailed, TallymillError, Unavailable
-from tallymill.sources.engines import begin_reading, open_engine
+from tallymill.sources.engines import begin_reading, file_told, open_engine
 from tallymill.sources.model import Source
 from tallymill.sources.times import bound_value
 
@@ -131,7 +131,8 @@ class _Inquiry:
             connection = engine.connect()
         except DBAPIError as exc:
             raise Unavailable(
-                f"The source {self._source.name!r} cannot be opened: {exc.orig}."
+                f"The source {self._source.name!r} cannot be opened: "
+                f"{exc.orig}{file_told(self._source, self._folder)}."
             ) from exc
         # Closing rolls back; nothing is ever committed.
         with connection:
