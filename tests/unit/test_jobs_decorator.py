@@ -1,6 +1,5 @@
 """`@job` leaves the function as it is and its definition on it."""
 
-
 from tallymill import job
 from tallymill.jobs.decorator import marked_job
 
