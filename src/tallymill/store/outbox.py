@@ -1,6 +1,5 @@
 """The outbox: deliveries that wait, handed to couriers one attempt at a time."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain, zip_longest
@@ -16,11 +15,11 @@ from tallymill.delivery.model import (
     DeliveryState,
     Parcel,
     destination_of,
-    host_of,
 )
 from tallymill.delivery.policy import Dead, Done, Retry, Verdict
 from tallymill.delivery.ports import Claim, Room
 from tallymill.store.database import Database
+from tallymill.store.outbox_places import Places, with_room
 from tallymill.store.tables.jobs import IS_WAITING, attempt, delivery, job, run
 from tallymill.store.tables.metadata import from_micros, to_micros
 
@@ -116,14 +115,14 @@ class SqlOutbox:
     ) -> Claim:
         """See `Outbox.claim`."""
         waiting = await self._database.read(_waiting)
-        due = _with_room(waiting, now, room)
+        due = with_room(waiting, now, room)
         if not due:
-            places = _Places(room)
+            places = Places(room)
             free = [at for name, at in waiting.items() if places.of(name)]
             return Claim(consignments=(), next_try_at=_least(free))
 
         def unit(connection: Connection) -> Claim:
-            places = _Places(room)
+            places = Places(room)
             rows = _due(connection, due, now, places)
             _hand_over(connection, rows, holder, lease_until)
             free = {name: at for name, at in waiting.items() if places.of(name)}
@@ -211,43 +210,8 @@ def tell_job(connection: Connection, run_id: str, state: DeliveryState) -> None:
     connection.execute(_TELL_JOB, {"of_run": run_id, "to_delivery": state.value})
 
 
-class _Places:
-    """Counts the places that are left while deliveries are handed over."""
-
-    def __init__(self, room: Room) -> None:
-        self._room = room
-        self._more = room.more
-        self._busy = Counter(room.busy)
-        self._hosts: Counter[str] = Counter()
-        for name, count in room.busy.items():
-            self._hosts[host_of(name)] += count
-
-    def of(self, destination: str) -> int:
-        """Return how many more a destination may get, whatever there is in all."""
-        at_host = self._room.a_host - self._hosts[host_of(destination)]
-        return max(0, min(at_host, self._room.a_destination - self._busy[destination]))
-
-    def take(self, destination: str) -> bool:
-        """Take a place; False if there is none."""
-        if not (self._more and self.of(destination)):
-            return False
-        self._more -= 1
-        self._busy[destination] += 1
-        self._hosts[host_of(destination)] += 1
-        return True
-
-
-def _with_room(waiting: Mapping[str, int], now: datetime, room: Room) -> dict[str, int]:
-    """Return how many places each destination has that may get something now."""
-    at, places = to_micros(now), _Places(room)
-    due = {name: places.of(name) for name, first in waiting.items() if first <= at}
-    first = sorted(due, key=lambda name: (-due[name], waiting[name]))
-    # One place each is enough to fill all there are, however many destinations wait.
-    return {name: due[name] for name in first if places.take(name)}
-
-
 def _due(
-    connection: Connection, due: Mapping[str, int], now: datetime, places: _Places
+    connection: Connection, due: Mapping[str, int], now: datetime, places: Places
 ) -> list[Any]:
     """Return what is due, in turns: one for each destination before two for any."""
     found = [
