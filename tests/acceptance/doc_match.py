@@ -7,6 +7,7 @@ What differs from run to run is shown by *samples*, and only these give way:
 - the number 4172303982342389251 stands for any worker's id,
 - the number 0.0123 stands for any duration in seconds,
 - the 64 digits of `KEY` stand for any Idempotency-Key of a delivery,
+- the host this-host stands for any name of a host,
 - the folder /home/you stands for the folder of the test,
 - a line "..." stands for any lines, ",..." within a line for the rest up to what follows,
   the member "...": "..." for any more members, and
@@ -28,6 +29,7 @@ _SAMPLES = {
     r"4172303982342389251": r"[1-9][0-9]{0,18}",
     r"\b0\\\.0123\b": r"\\d+\\.\\d+(?:e-\\d+)?",
     KEY: r"[0-9a-f]{64}",
+    r"this\\-host": r"[\\w.-]+",
 }
 _DURATION = 0.0123
 _WORKER = 4172303982342389251
