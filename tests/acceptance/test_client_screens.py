@@ -218,7 +218,7 @@ def test_a_restarted_client_shows_what_came_meanwhile(seat, product):
     first = seat("--accounts", "21,22", "--events", at_prompt=False)
     first.wait_for("listening for events from: [21 22]")
     put(product, 21, "before")
-    first.wait_for(data_of == ["before"])
+    first.wait_for(lambda lines: data_of(lines) == ["before"])
     first.send(signal.SIGTERM)
     assert first.end() == 0
     for number in range(3):
