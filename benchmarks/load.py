@@ -25,7 +25,7 @@ def request_bytes(
     """Return a whole HTTP/1.1 request."""
     lines = [
         f"{method} {path} HTTP/1.1",
-        "Host: bench",
+        "Host: 127.0.0.1",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
         *(f"{name}: {value}" for name, value in (headers or {}).items()),
