@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tallymill.events.model import ShardId
 from tallymill.kernel.errors import Conflict, Corrupt, Unavailable
 from tallymill.statistics.ports import LIVE
-from tallymill.store.ledger import SqlLedger
+from tallymill.store.ledger import PEEKED_BYTES, SqlLedger
 from tallymill.store.log import SqlEventLog
 from tallymill.workers.model import (
     FoldCommit,
@@ -466,6 +466,26 @@ class TestRejected:
         await ledger.commit(commit_of(first, 5, clock, set_aside=[aside(0), aside(1)]))
 
         assert await ledger.rejected_count() == 2
+
+
+async def test_large_states_are_read_beside_the_event_loop(
+    opened, ledger, clock, monkeypatch, database
+):
+    """A user's state may hold a list of everything; nobody else should wait for it."""
+    first, _ = await opened(a="v1")
+    state = b"x" * (PEEKED_BYTES + 1)
+    partials = {"v1": NewPartial(state=state, events=7)}
+    seen = []
+    read = database.read
+    monkeypatch.setattr(database, "read", lambda ask: seen.append(ask) or read(ask))
+
+    await ledger.snapshot()
+    peeked = len(seen)
+    await ledger.commit(commit_of(first, 7, clock, partials=partials))
+    (found,) = (await ledger.snapshot()).partials
+
+    assert (peeked, len(seen)) == (0, 1)
+    assert (found.state, found.events) == (state, 7)
 
 
 async def test_a_snapshot_is_of_one_moment(opened, ledger, event_log, clock):

@@ -25,6 +25,9 @@ from tallymill.store.tables.workers import (
 from tallymill.store.writer import Lane
 from tallymill.workers.model import FoldCommit, Position, RejectedEvent, Worker
 
+#: States that weigh more together are read beside the event loop.
+PEEKED_BYTES = 256 * 1024
+
 Known = Mapping[str, tuple[str, str, bool]]
 
 
@@ -89,7 +92,10 @@ class SqlLedger:
 
     async def snapshot(self) -> Snapshot:
         """See `PartialStates.snapshot`."""
-        return self._database.peek(_snapshot)
+        found = self._database.peek(_small_snapshot)
+        if found is not None:
+            return found
+        return await self._database.read(_snapshot)
 
 
 def _open(
@@ -245,6 +251,14 @@ def _finish(connection: Connection, ended: Worker) -> None:
         .where(worker.c.id == ended.id)
         .values(finished_at=to_micros(ended.finished_at))
     )
+
+
+def _small_snapshot(connection: Connection) -> Snapshot | None:
+    """Return a snapshot, unless it would keep the event loop from others."""
+    # To know how long they are, SQLite does not read the states.
+    wanted = "SELECT total(length(state)) FROM partial"
+    (size_bytes,) = driver_of(connection).execute(wanted).fetchone()
+    return _snapshot(connection) if size_bytes <= PEEKED_BYTES else None
 
 
 def _snapshot(connection: Connection) -> Snapshot:
