@@ -95,7 +95,7 @@ async def web_house(
         hub=rooms.hub,
         timezone="Asia/Kolkata",
         any_host=any_host,
-        troubles=lambda: [*troubles, *rooms.workforce.troubles()],
+        troubles=lambda: [*troubles, *database.troubles(), *rooms.workforce.troubles()],
         log_bytes=lambda: 4096,
         jobs=rooms.jobs,
     )

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tallymill.kernel.errors import Conflict, Overloaded, Unavailable
+from tallymill.store import writer
 from tallymill.store.database import Database
 from tallymill.store.sqlite import SqliteTransactions
 from tallymill.store.writer import Writer
@@ -352,3 +353,37 @@ async def test_too_many_waiting_bytes_are_refused_until_they_are_written(path):
     assert refused.value.retry_after_s == 1.0
     await writer.close()
     transactions.close()
+
+
+async def test_what_weighs_nothing_is_bounded_too(database):
+    """Fifty thousand units could wait for a disk that does not come."""
+    database._writer._waiting_bytes_max = 100 * writer.ITEM_BYTES_LEAST
+    lane = database.lane(put_all)
+    async with Pause(database):
+        waiting = [lane.submit((f"n{i}", b"")) for i in range(99)]
+        with pytest.raises(Overloaded):
+            lane.submit(("one more", b""))
+
+    await outcomes(*waiting)
+    assert database._writer._waiting_bytes == 0
+
+
+async def test_a_disk_that_takes_nothing_is_a_trouble_until_it_does(database):
+    assert database.troubles() == []
+    with no_more_pages(database):
+        await outcomes(database.write(put("large", b"x" * 100_000)))
+        assert "disk is full" in database.troubles()[0]
+
+    # Nobody but the question itself writes.
+    assert database.troubles()
+    await asyncio.wait_for(database._trial, 10)
+    assert database.troubles() == []
+
+
+async def test_a_caller_who_is_refused_is_no_trouble(database):
+    def refuse(_connection):
+        raise Conflict("no")
+
+    await outcomes(database.write(refuse))
+
+    assert database.troubles() == []

@@ -77,7 +77,7 @@ def build_house(project: Project, clock: Clock) -> House:
         hub=hub,
         timezone=settings.timezone,
         any_host=settings.no_auth,
-        troubles=workforce.troubles,
+        troubles=lambda: [*database.troubles(), *workforce.troubles()],
         log_bytes=lambda: _size_bytes(settings.database_path),
         jobs=jobs.services,
     )

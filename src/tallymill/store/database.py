@@ -5,6 +5,7 @@ differs stays in `sqlite.py`.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from tallymill.kernel.errors import Unavailable
+from tallymill.kernel.errors import Overloaded, Unavailable
 from tallymill.store.migrate import migrate
 from tallymill.store.sqlite import (
     DRIVER_ERRORS,
@@ -43,6 +44,7 @@ class Database:
         self._reading: Engine | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="tallymill-read")
         self._units: Lane[Unit[Any], Any] | None = None
+        self._trial: asyncio.Future[Any] | None = None
 
     async def start(self) -> None:
         """Lock the folder, bring the tables up to date, start the writer.
@@ -78,6 +80,19 @@ class Database:
             self._transactions.close()
             self._transactions = None
         self._lock.release()
+
+    def troubles(self) -> Sequence[str]:
+        """Return why nothing could be stored last; empty once a write succeeds.
+
+        Asking has a small write tried, so that it ends where nobody else writes: who
+        is not ready gets no requests.
+        """
+        trouble = self._writer.trouble if self._writer else None
+        if trouble is None:
+            return []
+        if self._trial is None or self._trial.done():
+            self._try_to_write()
+        return [trouble]
 
     async def write(self, unit: Unit[T]) -> T:
         """Run a unit atomically; when this returns, its effects are durable.
@@ -136,6 +151,13 @@ class Database:
             raise Unavailable("The database is not open.")
         return self._writer.lane(handler, committed, is_patient=is_patient)
 
+    def _try_to_write(self) -> None:
+        if self._units is None:
+            return
+        with contextlib.suppress(Overloaded, Unavailable):  # then others' writes tell
+            self._trial = self._units.submit(_rewrite)
+            self._trial.add_done_callback(_look_at)
+
     def _open(self) -> SqliteTransactions:
         transactions = SqliteTransactions(self._path)
         try:
@@ -152,6 +174,17 @@ def _ask(reading: Engine, question: Unit[T]) -> T:
             return question(connection)
     except DRIVER_ERRORS as exc:
         raise unreadable(exc) from exc
+
+
+def _rewrite(connection: Connection) -> None:
+    """Write what is there already."""
+    connection.exec_driver_sql("UPDATE shard SET head = head")
+
+
+def _look_at(done: "asyncio.Future[Any]") -> None:
+    """Take a future's error, which the writer remembers."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _run_units(connection: Connection, units: Sequence[Unit[Any]]) -> Sequence[Any]:

@@ -28,10 +28,14 @@ Handler = Callable[[Connection, Sequence[Item]], Sequence[Outcome]]
 #: One transaction holds at most this much, so that nobody waits for long.
 GROUP_BYTES = 8 * 1024 * 1024
 GROUP_ITEMS = 10_000
+#: Whatever waits takes at least this much: its object, its future, its caller.
+ITEM_BYTES_LEAST = 1024
 #: What is in a patient lane waits for senders so long, seconds, and lets so many of
-#: their transactions go first.
+#: their transactions go first, or so many bytes: a request of 12,500 events has more
+#: to be folded than eight more of them may bring.
 PATIENCE_S = 0.005
 PATIENCE = 8
+PATIENCE_BYTES = 256 * 1024
 
 log = structlog.get_logger("tallymill.store")
 
@@ -70,6 +74,7 @@ class _Work:
     lane: "Lane[Any, Any]"
     item: Any
     size_bytes: int
+    weight_bytes: int  #: against the bound on what waits
     future: "asyncio.Future[Any]"
     outcome: Any = None
     error: BaseException | None = None
@@ -96,7 +101,8 @@ class Lane(Generic[Item, Outcome]):
 
         Args:
             item: Passed to the handler as it is.
-            size_bytes: What it weighs against the bound on waiting bytes.
+            size_bytes: What it weighs against the bound on waiting bytes; 1 KiB at
+                least.
 
         Raises:
             Overloaded: Too many bytes wait for the disk already; nothing was taken.
@@ -112,10 +118,12 @@ class Writer:
         self._waiting_bytes_max = waiting_bytes_max
         self._waiting: deque[_Work] = deque()
         self._patient: deque[_Work] = deque()
+        self._passed_bytes = 0
         self._passed = 0  # transactions since the last that took patient items along
         self._waiting_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
+        self._trouble: str | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="tallymill-writer")
 
@@ -144,8 +152,9 @@ class Writer:
         self, lane: Lane[Item, Outcome], item: Item, size_bytes: int
     ) -> "asyncio.Future[Outcome]":
         """See `Lane.submit`."""
+        weight_bytes = max(size_bytes, ITEM_BYTES_LEAST)
         if self._waiting_bytes and (
-            self._waiting_bytes + size_bytes > self._waiting_bytes_max
+            self._waiting_bytes + weight_bytes > self._waiting_bytes_max
         ):
             raise Overloaded("The disk cannot keep up; try again.", retry_after_s=1.0)
         future: asyncio.Future[Outcome] = self._loop.create_future()
@@ -153,10 +162,15 @@ class Writer:
             if self._closing:
                 raise Unavailable("The server is shutting down.")
             line = self._patient if lane.is_patient else self._waiting
-            line.append(_Work(lane, item, size_bytes, future))
-            self._waiting_bytes += size_bytes
+            line.append(_Work(lane, item, size_bytes, weight_bytes, future))
+            self._waiting_bytes += weight_bytes
             self._wake.notify()
         return future
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing could be written last; None once something was."""
+        return self._trouble
 
     def _run(self) -> None:
         while group := self._take():
@@ -188,6 +202,7 @@ class Writer:
                     break
                 group.append(self._waiting.popleft())
                 size_bytes += group[-1].size_bytes
+            self._passed_bytes += size_bytes
             return group
 
     def _is_wanted(self) -> bool:
@@ -196,9 +211,10 @@ class Writer:
     def _take_patient_along(self) -> None:
         """Have what is patient follow what is not, if it has been passed enough."""
         self._passed += 1
-        if self._waiting and self._passed <= PATIENCE:
+        few = self._passed <= PATIENCE and self._passed_bytes < PATIENCE_BYTES
+        if self._waiting and few:
             return
-        self._passed = 0
+        self._passed = self._passed_bytes = 0
         self._waiting.extend(self._patient)
         self._patient.clear()
 
@@ -216,6 +232,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the loop's top: told to every caller
             for work in group:
                 work.error = work.error or error
+        errors = [work.error for work in group]
+        # A full disk may also fail each statement by itself, and nothing is left.
+        is_lost = all(isinstance(error, Unavailable) for error in errors)
+        self._trouble = str(errors[0]) if is_lost else None
 
     def _handle(self, connection: Connection, works: list[_Work]) -> None:
         """Run a lane's handler over its items; if that fails, over each item alone.
@@ -240,7 +260,7 @@ class Writer:
 
     def _answer(self, group: list[_Work]) -> None:
         """Tell the lanes, then every caller, in the event loop."""
-        self._waiting_bytes -= sum(work.size_bytes for work in group)
+        self._waiting_bytes -= sum([work.weight_bytes for work in group])
         told: dict[int, tuple[Lane[Any, Any], list[Any]]] = {}
         for work in group:
             # In the order in which their handlers ran: several lanes append to the log.
