@@ -1,5 +1,6 @@
 """The user's own classes: how they are called, and that their errors stay theirs."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import msgspec
@@ -251,6 +252,29 @@ def test_a_method_that_exits_does_not_end_the_server():
     outcome = exits.fold(exits.new_state(), read(exits, weights(1)))
 
     assert outcome.rejected == ((0, "add raised SystemExit: 1"),)
+
+
+@pytest.mark.parametrize(
+    "kind", [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, BaseException]
+)
+def test_nothing_that_a_method_raises_gets_out(kind):
+    """Each of them would end the server, or stop the shard's loop without a word."""
+
+    class Raises(Picky):
+        def add(self, state, weight):
+            if weight == 3:
+                raise kind("no")
+            state.total += weight
+
+        def result(self, state):
+            raise kind("no")
+
+    raises = bind_class(Raises)
+
+    outcome = raises.fold(raises.new_state(), read(raises, weights(1, 3)))
+
+    assert outcome.rejected == ((1, f"add raised {kind.__name__}: no"),)
+    assert f"result raised {kind.__name__}" in raises.answer([outcome.state]).error
 
 
 def test_partial_states_are_merged_into_one_answer():

@@ -22,8 +22,11 @@ from tallymill.statistics.states import dump_state, load_state
 REASON_MOST: Final = 500  #: characters of a reason that are kept
 FEW: Final = 32  #: below this many values `add` is faster than an array (measured)
 
-# `exit()` in a user's method must not end the server either.
-RAISED: Final = (Exception, SystemExit)
+# Whatever a user's method raises: `exit()`, KeyboardInterrupt, GeneratorExit or a
+# CancelledError that asyncio would take for its own would end the server or stop a
+# shard for ever. None of them is meant for us: signals go to the event loop, and no
+# task can be cancelled while a method runs.
+RAISED: Final = (BaseException,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
