@@ -1,5 +1,6 @@
 """From cells to what `add` and `add_batch` are given, and the reasons for the rest."""
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import compress
@@ -9,7 +10,7 @@ import msgspec
 import numpy as np
 
 from tallymill.statistics.numbers import Column
-from tallymill.statistics.reading import Problem, kind_of
+from tallymill.statistics.reading import BEYOND_FLOAT, Problem, kind_of
 
 Rejection = tuple[int, str]  #: index in the batch, and the reason
 
@@ -99,10 +100,37 @@ def intake_of_values(
 def _suspects(column: list[Any], *, numeric: bool) -> list[int]:
     """Return where a column holds what the statistic cannot take."""
     kinds = set(map(type, column))
-    faulty = kinds - NUMBERS if numeric else kinds & FAULTY
+    if not numeric:
+        return _places(column, kinds & FAULTY)
+    faulty = kinds - NUMBERS
+    if int in kinds and (faulty or not _are_in_range(column)):
+        return [
+            at
+            for at, cell in enumerate(column)
+            if type(cell) in faulty or (type(cell) is int and _is_beyond(cell))
+        ]
+    return _places(column, faulty)
+
+
+def _places(column: list[Any], faulty: set[type]) -> list[int]:
     if not faulty:
         return []
     return [at for at, kind in enumerate(map(type, column)) if kind in faulty]
+
+
+def _are_in_range(numbers: list[Any]) -> bool:
+    """Say whether every number is within the range of a float."""
+    try:
+        # Converts each, a few times faster than whatever else could tell (measured).
+        math.hypot(*numbers)
+    except OverflowError:
+        return False
+    return True
+
+
+def _is_beyond(value: int) -> bool:
+    """Say whether an integer is beyond the range of a float."""
+    return not _are_in_range([value])
 
 
 def _reason(path: str, cell: object, *, numeric: bool) -> str:
@@ -110,6 +138,8 @@ def _reason(path: str, cell: object, *, numeric: bool) -> str:
         return cell.reason
     if cell is msgspec.UNSET:
         return f"data has no field '{path}'"
+    if numeric and type(cell) is int:
+        return f"field '{path}' {BEYOND_FLOAT.limit}"
     wanted = ", not a number" if numeric else ""
     return f"field '{path}' is {kind_of(cell)}{wanted}"
 
