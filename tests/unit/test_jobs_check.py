@@ -5,7 +5,14 @@ from datetime import UTC, date, datetime
 import pytest
 from job_parts import NOON, SURROUNDINGS, job_from
 
-from tallymill.jobs.check import Surroundings, Writing, check_definition, fields_of
+from tallymill.jobs.check import (
+    Surroundings,
+    Writing,
+    check_definition,
+    fields_of,
+    nearest,
+)
+from tallymill.jobs.fields import READERS
 from tallymill.jobs.model import JobDefinition
 from tallymill.kernel.errors import Invalid
 
@@ -219,3 +226,14 @@ def test_a_definition_as_a_struct_is_checked_alike():
         check_definition(definition, surroundings=SURROUNDINGS, writing=writing)
 
     assert [fault.pointer for fault in refused.value.faults] == ["/retries"]
+
+
+def test_a_name_that_is_like_no_other_is_answered_with_all_there_are():
+    """
+    Ten of them looked as if they were all.
+    """
+    many = [f"n{number:02}" for number in range(30)]
+
+    assert nearest("zzz", READERS) == f"there are {', '.join(sorted(READERS))}"
+    assert nearest("zzz", many).endswith("n22, n23, and 6 more")
+    assert nearest("n07x", many) == "did you mean 'n07'?"

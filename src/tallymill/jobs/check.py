@@ -22,6 +22,8 @@ from tallymill.kernel.ids import new_id
 T = TypeVar("T")
 
 BINDS = frozenset({"start", "end", "now"})
+#: Names that are listed where one is not known; all the fields of a job are fewer.
+NAMES_MOST = 24
 _PERIOD_BINDS = frozenset({"start", "end"})
 
 
@@ -111,7 +113,10 @@ def nearest(name: str, known: Collection[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"there are {', '.join(sorted(known)[:10])}"
+    names = sorted(known)
+    more = len(names) - NAMES_MOST
+    listed = ", ".join(names[:NAMES_MOST])
+    return f"there are {listed}" + (f", and {more} more" if more > 0 else "")
 
 
 def _given(definition: JobDefinition | Mapping[str, object]) -> Mapping[str, object]:
