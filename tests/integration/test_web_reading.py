@@ -382,3 +382,40 @@ async def test_an_old_browser_writes_from_this_servers_own_page(house):
     answer = await house.client.post("/result", json=2, headers={"Origin": origin})
 
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        (
+            "/events?limit=0",
+            {"limit": "must be a whole number from 1 to 1000, not '0'"},
+        ),
+        (
+            "/workers?active=perhaps&shard_id=x",
+            {
+                "active": "must be true or false, not 'perhaps'",
+                "shard_id": f"must be a whole number from 0 to {2**63 - 1}, not 'x'",
+            },
+        ),
+        ("/jobs/x/backfill", {"from": "is missing", "to": "is missing"}),
+        ("/jobs/x/backfill?to=2026-01-01", {"from": "is missing"}),
+        (
+            "/jobs/x/runs?limit=1001",
+            {"limit": "must be a whole number from 1 to 1000, not '1001'"},
+        ),
+    ],
+)
+async def test_every_wrong_parameter_is_named_in_words(house, path, fault):
+    answer = await house.client.get(path)
+
+    told = {one["pointer"]: one["detail"] for one in answer.json()["errors"]}
+    assert (answer.status_code, told) == (422, fault)
+    assert answer.json()["detail"].startswith("The query parameter '")
+
+
+async def test_a_body_that_is_no_object_is_told_so_in_words(house):
+    answer = await house.client.post("/jobs", json=[])
+
+    assert answer.status_code == 422
+    assert "it must be an object, not an array" in answer.json()["detail"]

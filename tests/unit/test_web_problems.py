@@ -98,7 +98,19 @@ def test_a_decoders_path_becomes_a_json_pointer(path, pointer):
         ("Object missing required field `from`", Fault("/from", "is missing")),
         (
             "Expected `int` >= 1 - at `$.data.count`",
-            Fault("/count", "expected `int` >= 1"),
+            Fault("/count", "must be a whole number of at least 1"),
+        ),
+        (
+            "Expected `object`, got `array`",
+            Fault("", "must be an object, not an array"),
+        ),
+        (
+            "Expected `str | null`, got `int` - at `$.data.name`",
+            Fault("/name", "must be a string or null, not a whole number"),
+        ),
+        (
+            "Expected `str` of length >= 1 - at `$.x`",
+            Fault("/x", "must be a string whose length is at least 1"),
         ),
     ],
 )

@@ -26,7 +26,26 @@ from tallymill.web.problems import WrongMethod
 _AT: Final = re.compile(r" - at `\$(?:\.data)?(.*)`$")
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`$")
+_EXPECTED: Final = re.compile(r"Expected `([^`]*)`(.*?)(?:, got `([^`]*)`)?$")
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`$")
+#: What a decoder calls a kind of value, and what it is for whoever sends one.
+_KINDS: Final = {
+    "object": "an object",
+    "array": "an array",
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "null",
+    "datetime": "a date and time",
+}
+_BOUNDS: Final = {
+    " of length": " whose length is",
+    " >= ": " of at least ",
+    " <= ": " of at most ",
+    "is of at": "is at",
+    " with a timezone component": " with an offset",
+}
 
 
 def translate(
@@ -84,7 +103,19 @@ def fault_of(message: str) -> Fault:
     missing = _MISSING.fullmatch(words)
     if missing:
         return Fault(place + pointer_to(missing[1]), "is missing")
+    expected = _EXPECTED.fullmatch(words)
+    if expected:
+        return Fault(place, _must_be(*expected.groups()))
     return Fault(place, words[:1].lower() + words[1:])
+
+
+def _must_be(kinds: str, bound: str, got: str | None) -> str:
+    """Say what a value must be, in the words of JSON."""
+    wanted = " or ".join(_KINDS.get(kind, kind) for kind in kinds.split(" | "))
+    for sign, word in _BOUNDS.items():
+        bound = bound.replace(sign, word)
+    was = f", not {_KINDS.get(got, got)}" if got else ""
+    return f"must be {wanted}{bound}{was}"
 
 
 def pointer_of(path: str) -> str:

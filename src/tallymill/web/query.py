@@ -1,6 +1,9 @@
-"""Query parameters: known ones, each once, nothing else."""
+"""Query parameters: known ones, each once, nothing else; and the words for it.
 
-from collections.abc import Collection
+Who calls: the raw routes, and `parameters` for those of the framework.
+"""
+
+from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -34,11 +37,16 @@ def read_query(raw: bytes, known: Collection[str]) -> dict[str, str]:
         else:
             found[name] = value
     if faults:
-        raise Invalid(
-            f"The query parameter {faults[0].pointer[:80]!r} {faults[0].detail}.",
-            faults=faults,
-        )
+        raise wrong(faults)
     return found
+
+
+def wrong(faults: Sequence[Fault]) -> Invalid:
+    """Return the refusal of a query; the sentence is about the first fault."""
+    return Invalid(
+        f"The query parameter {faults[0].pointer[:80]!r} {faults[0].detail}.",
+        faults=faults,
+    )
 
 
 def read_truth(query: dict[str, str], name: str) -> bool:
