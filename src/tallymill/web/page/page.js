@@ -101,7 +101,11 @@ async function ask(path) {
 }
 
 async function showRate() {
-  const { rate, history } = await (await ask("/rate")).json();
+  const { rate, history } = await (await ask("/rate").catch((error) => {
+    // An old number would look like a server that is still at work.
+    byId("rate").textContent = "–";
+    throw error;
+  })).json();
   const peak = Math.max(...history, 1);
   const step = 240 / (history.length - 1);
   const points = history.map((each, index) =>
