@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -375,7 +376,6 @@ async def test_a_disk_that_takes_nothing_is_a_trouble_until_it_does(database):
         assert "disk is full" in database.troubles()[0]
 
     # Nobody but the question itself writes.
-    assert database.troubles()
     await asyncio.wait_for(database._trial, 10)
     assert database.troubles() == []
 
@@ -387,3 +387,30 @@ async def test_a_caller_who_is_refused_is_no_trouble(database):
     await outcomes(database.write(refuse))
 
     assert database.troubles() == []
+
+
+async def test_what_is_written_is_let_go_of(database):
+    """The largest request stayed in memory until the next one was written."""
+
+    class Item:
+        """Something that can be watched."""
+
+    handled, tended = threading.Event(), threading.Event()
+
+    def handle(_connection, items):
+        handled.set()
+        return [None] * len(items)
+
+    def tend(*_, **__):
+        if handled.is_set():
+            tended.set()
+
+    database._transactions.tend = tend
+    item = Item()
+    watched = weakref.ref(item)
+    waiting = database.lane(handle).submit(item)
+    del item
+    await waiting
+    await asyncio.to_thread(tended.wait, 20)
+
+    assert watched() is None

@@ -52,6 +52,25 @@ def test_an_event_on_two_lines_is_refused():
     assert set(refused(GOOD.replace(b",", b",\n"))) == {"/0", "/1"}
 
 
+def test_as_many_events_as_lines_are_not_enough():
+    """
+    The decoder of many values takes a line's end for any other blank.
+    """
+    two_lines = GOOD.replace(b",", b",\n")
+
+    assert set(refused(GOOD + GOOD + b"\n" + two_lines)) == {"/0", "/1", "/2"}
+    assert set(refused(GOOD + GOOD + b"\n" + GOOD + b"\n\n")) == {"/0"}
+
+
+def test_plain_lines_are_read_with_or_without_an_end():
+    body = b"\n".join([GOOD.replace(b"}", b',"data":[1]}')] * 3)
+    plain = (GOOD.replace(b"}", b',"data":[1]}') + b"\n") * 3
+
+    for lines in (body, bytearray(plain)):
+        events = decode_ndjson(lines)
+        assert [bytes(event.data) for event in events] == [b"[1]"] * 3
+
+
 def test_a_broken_line_is_named_by_byte_line_and_column():
     faults = refused(GOOD + b"\n\n{nope}\n" + GOOD)
 

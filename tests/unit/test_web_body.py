@@ -2,13 +2,20 @@
 
 import asyncio
 import gzip
+import os
 
 import pytest
 
 from tallymill.kernel.clock import ManualClock
 from tallymill.kernel.errors import Malformed, Overloaded, TooLarge
 from tallymill.web.asgi import Disconnected
-from tallymill.web.body import BodyReader, Budget, DecodeGate, has_body
+from tallymill.web.body import (
+    UNPACKING_BYTES,
+    BodyReader,
+    Budget,
+    DecodeGate,
+    has_body,
+)
 from tallymill.web.problems import TooSlow
 
 
@@ -234,3 +241,22 @@ async def test_whoever_gives_up_when_its_turn_has_come_gives_it_on():
 )
 def test_a_body_is_announced_by_its_headers(headers, expected):
     assert has_body(scope(**headers)) is expected
+
+
+async def test_a_compressed_body_is_counted_before_it_is_unpacked():
+    """Eight of them were unpacked at once, and only then refused."""
+    packed = gzip.compress(os.urandom(100_000))
+    budget = Budget(UNPACKING_BYTES + 200_000)
+    found = reader(limit=16 * 1024 * 1024, budget=budget)
+
+    with budget.share() as others:
+        others.grow(200_000)
+        with pytest.raises(Overloaded):
+            await read(found, sender(packed), content_encoding=b"gzip")
+    with found.share() as share:
+        head = scope(content_encoding=b"gzip")
+        await found.read(head, sender(packed), share)
+        held = budget.used_bytes
+
+    assert held == len(packed) + 100_000
+    assert budget.used_bytes == 0

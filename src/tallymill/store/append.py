@@ -5,7 +5,7 @@ are one transaction. Uses the driver raw; nothing here commits or tells anybody.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -18,6 +18,7 @@ KEY_LIFE_MICROS = 24 * 3600 * 1_000_000
 BLOCK_BYTES = 1024 * 1024
 IDS_A_QUESTION = 500
 ROWS_A_STATEMENT = 64
+STATEMENT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -163,8 +164,7 @@ def _known_ids(driver: sqlite3.Connection, stream: str, ids: Sequence[str]) -> s
 
 
 def _store(driver: sqlite3.Connection, group: _Group, now: int) -> None:
-    for start in range(0, len(group.closed), ROWS_A_STATEMENT):
-        some = group.closed[start : start + ROWS_A_STATEMENT]
+    for some in _parts(group.closed):
         values = [
             value
             for place in some
@@ -182,6 +182,19 @@ def _store(driver: sqlite3.Connection, group: _Group, now: int) -> None:
     touched = {place.shard for place in group.closed}
     heads = [value for number in touched for value in (number, group.heads[number])]
     driver.execute(_move_heads(len(touched)), heads)
+
+
+def _parts(blocks: Sequence[_OpenBlock]) -> Iterator[list[_OpenBlock]]:
+    """Yield the blocks of each statement; the driver copies all that is in one."""
+    some: list[_OpenBlock] = []
+    size_bytes = 0
+    for block in blocks:
+        if len(some) == ROWS_A_STATEMENT or size_bytes >= STATEMENT_BYTES:
+            yield some
+            some, size_bytes = [], 0
+        some.append(block)
+        size_bytes += block.size_bytes
+    yield some
 
 
 # One statement for all rows: each call of the driver lets go of the interpreter's

@@ -173,10 +173,20 @@ class Writer:
         return self._trouble
 
     def _run(self) -> None:
-        while group := self._take():
-            self._write(group)
-            self._loop.call_soon_threadsafe(self._answer, group)
-            self._tend(sum(work.size_bytes for work in group))
+        while self._take_and_write():
+            pass
+
+    def _take_and_write(self) -> bool:
+        """Write a group and let go of it, so that none is kept while nothing comes."""
+        group = self._take()
+        if not group:
+            return False
+        self._write(group)
+        size_bytes = sum([work.size_bytes for work in group])
+        self._loop.call_soon_threadsafe(self._answer, group)
+        del group
+        self._tend(size_bytes)
+        return True
 
     def _tend(self, written_bytes: int) -> None:
         """Do the housekeeping; what fails is tried again after the next commit."""

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +30,8 @@ BUDGET_BYTES: Final = 32 * 1024 * 1024
 #: Bodies whose events are decoded and not stored yet: 59 bytes become about 200, so
 #: that two of the largest would take more than a quarter of 256 MB.
 DECODED_BYTES: Final = 20 * 1024 * 1024
+#: Counted for a compressed body until it is known what it holds.
+UNPACKING_BYTES: Final = BUDGET_BYTES // 2
 #: A body may take so long in any case, and beyond it must have come this fast. A
 #: sender that says nothing at all is `protocol`'s.
 GRACE_S: Final = 30.0
@@ -88,6 +90,11 @@ class Share:
             self._budget.used_bytes += self._held_bytes
             raise
         self._held_bytes += size_bytes
+
+    def shrink(self, size_bytes: int) -> None:
+        """Give so many bytes back."""
+        self._budget.used_bytes -= size_bytes
+        self._held_bytes -= size_bytes
 
     def check(self, size_bytes: int) -> None:
         """Refuse now what could not be held later.
@@ -171,6 +178,8 @@ class BodyReader:
     budget: Budget
     gate: DecodeGate
     limit_bytes: int  #: of a body, as sent and decompressed
+    #: What is unpacked now is not counted to the byte: one at a time.
+    unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def share(self) -> Share:
         """Return a request's part of the budget, empty at first."""
@@ -196,11 +205,16 @@ class BodyReader:
             return body
         if len(body) <= _IN_LOOP_BYTES:
             plain = decompress(body, encoding, self.limit_bytes)
-        else:
+            share.grow(len(plain))
+            return plain
+        async with self.unpacking:
+            reserve_bytes = min(self.limit_bytes, UNPACKING_BYTES)
+            share.grow(reserve_bytes)
             plain = await asyncio.to_thread(
                 decompress, body, encoding, self.limit_bytes
             )
-        share.grow(len(plain))
+            share.shrink(reserve_bytes)
+            share.grow(len(plain))
         return plain
 
     def _announced(self, scope: Scope) -> int:
