@@ -376,8 +376,8 @@ async def test_answers_keep_their_order_when_requests_are_pipelined(house):
     reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
     wanted = ["/accounts/1", "/", "/2", "/rate", "/3", "/", "/nothing/there", "/4"]
     for path in wanted:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    writer.write(b"PUT /9?data=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    writer.write(b"PUT /9?data=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     text = (await reader.read()).decode()
     writer.close()
 
@@ -390,7 +390,7 @@ async def test_answers_keep_their_order_when_requests_are_pipelined(house):
 
 async def test_a_request_cut_anywhere_is_answered_once_it_is_whole(house):
     reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
-    request = b"PUT /9?data=cut HTTP/1.1\r\nHost: x\r\n\r\n"
+    request = b"PUT /9?data=cut HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for cut in range(1, len(request), 7):
         writer.write(request[:cut])
         await writer.drain()
@@ -407,7 +407,7 @@ async def test_a_request_cut_anywhere_is_answered_once_it_is_whole(house):
 async def test_who_leaves_before_the_answer_disturbs_nobody(house):
     for _ in range(20):
         _, writer = await asyncio.open_connection("127.0.0.1", house.port)
-        writer.write(b"PUT /9?data=gone HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"PUT /9?data=gone HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await writer.drain()
         writer.transport.abort()
 
