@@ -131,8 +131,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._is_refused:
             return
         completed = self._completed
-        self._piece_bytes = len(data)
-        self._head_most += len(data)
+        self._piece_bytes = size = len(data)
+        self._head_most += size
         super().data_received(data)
         cycle = self._cycle
         if self._is_refused:
@@ -142,7 +142,7 @@ class GuardedProtocol(HttpToolsProtocol):
         # What ended a body, in this very piece, is no part of a head.
         if not self._is_in_head or self._completed != completed:
             return
-        self._head_bytes += len(data)
+        self._head_bytes += size
         if self._head_bytes > HEAD_BYTES_MOST:
             self._refuse_head()
 
@@ -174,7 +174,8 @@ class GuardedProtocol(HttpToolsProtocol):
             # Its rest came after the answer: nobody else waits for what follows.
             self._arm(self.timeout_keep_alive)
         self._completed += 1
-        self._begin_head()
+        self._is_in_head = True
+        self._head_bytes = 0
 
     def on_response_complete(self) -> None:
         """Go on to the next request, or throw the rest of a refused body away."""
