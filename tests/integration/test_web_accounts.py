@@ -377,7 +377,9 @@ async def test_answers_keep_their_order_when_requests_are_pipelined(house):
     wanted = ["/accounts/1", "/", "/2", "/rate", "/3", "/", "/nothing/there", "/4"]
     for path in wanted:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-    writer.write(b"PUT /9?data=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    writer.write(
+        b"PUT /9?data=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
     text = (await reader.read()).decode()
     writer.close()
 
