@@ -4,6 +4,7 @@ Each is a `Statistic` without stream or field: `registry` binds it to a definiti
 """
 
 from collections.abc import Sized
+from typing import ClassVar
 
 import msgspec
 
@@ -104,69 +105,60 @@ class Mean(Statistic):
         return state.total.over(state.count) if state.count else None
 
 
-class Min(Statistic):
+class _Extreme(Statistic):
+    """What the least and the greatest number have in common."""
+
+    numeric = True
+    tolerance = 0.0
+    column_method: ClassVar[str]  #: of NumPy: "min" or "max"
+
+    class State(msgspec.Struct):
+        """The extreme so far."""
+
+        found: Number | None = None
+
+    def add(self, state: State, value: Number) -> None:
+        """Take one number in."""
+        state.found = self.pick(state.found, canonical(value))
+
+    def add_batch(self, state: State, values: Column) -> None:
+        """Take a column of numbers in."""
+        if not len(values):
+            return
+        if values.dtype.kind == "O":
+            for value in values:
+                self.add(state, value)
+            return
+        self.add(state, getattr(values, self.column_method)().item())
+
+    def merge(self, a: State, b: State) -> State:
+        """Return the extreme of both."""
+        return self.State(self.pick(a.found, b.found))
+
+    def result(self, state: State) -> Number | None:
+        """Return the extreme; None for none."""
+        return state.found
+
+    def pick(self, a: Number | None, b: Number | None) -> Number | None:
+        """Return the one of both that is more so; None is nothing yet."""
+        raise NotImplementedError
+
+
+class Min(_Extreme):
     """The least number: an int stays an int; of 1 and 1.0 it is 1; -0.0 is 0.0."""
 
-    numeric = True
-    tolerance = 0.0
+    column_method = "min"
 
-    class State(msgspec.Struct):
-        """The least so far."""
-
-        least: Number | None = None
-
-    def add(self, state: State, value: Number) -> None:
-        """Take one number in."""
-        state.least = smallest(state.least, canonical(value))
-
-    def add_batch(self, state: State, values: Column) -> None:
-        """Take a column of numbers in."""
-        if not len(values):
-            return
-        if values.dtype.kind == "O":
-            for value in values:
-                self.add(state, value)
-            return
-        self.add(state, values.min().item())
-
-    def merge(self, a: State, b: State) -> State:
-        """Return the lesser of both."""
-        return self.State(smallest(a.least, b.least))
-
-    def result(self, state: State) -> Number | None:
-        """Return the least number; None for none."""
-        return state.least
+    def pick(self, a: Number | None, b: Number | None) -> Number | None:
+        """Return the least of both."""
+        return smallest(a, b)
 
 
-class Max(Statistic):
+class Max(_Extreme):
     """The greatest number: an int stays an int; of 1 and 1.0 it is 1; -0.0 is 0.0."""
 
-    numeric = True
-    tolerance = 0.0
+    column_method = "max"
 
-    class State(msgspec.Struct):
-        """The greatest so far."""
-
-        most: Number | None = None
-
-    def add(self, state: State, value: Number) -> None:
-        """Take one number in."""
-        state.most = largest(state.most, canonical(value))
-
-    def add_batch(self, state: State, values: Column) -> None:
-        """Take a column of numbers in."""
-        if not len(values):
-            return
-        if values.dtype.kind == "O":
-            for value in values:
-                self.add(state, value)
-            return
-        self.add(state, values.max().item())
-
-    def merge(self, a: State, b: State) -> State:
-        """Return the greater of both."""
-        return self.State(largest(a.most, b.most))
-
-    def result(self, state: State) -> Number | None:
-        """Return the greatest number; None for none."""
-        return state.most
+    def pick(self, a: Number | None, b: Number | None) -> Number | None:
+        """Return the greatest of both."""
+        return largest(a, b)
